@@ -1,0 +1,2 @@
+# client/: libheygen-client and heygenctl
+pkgconfig_DATA = client/libheygen-client.pc

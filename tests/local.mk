@@ -1,0 +1,3 @@
+# tests/: unit/ (Check), system/ (the real programs, Python 3), data/
+include tests/unit/local.mk
+include tests/system/local.mk

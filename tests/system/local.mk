@@ -1,0 +1,5 @@
+# The real daemon, the real library; Python 3's standard library only.
+SYSTEM_TESTS = \
+	$(NULL)
+TESTS += $(SYSTEM_TESTS)
+EXTRA_DIST += $(SYSTEM_TESTS)

@@ -1,0 +1,14 @@
+# One program a module; each prints TAP.
+UNIT_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) -Wno-format-extra-args
+UNIT_LIBS = libcore.la $(CHECK_LIBS)
+UNIT_TESTS = \
+	%D%/test_job \
+	$(NULL)
+if HAVE_CHECK
+check_PROGRAMS += $(UNIT_TESTS)
+TESTS += $(UNIT_TESTS)
+endif
+
+tests_unit_test_job_SOURCES = %D%/test_job.c
+tests_unit_test_job_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_job_LDADD = $(UNIT_LIBS)
