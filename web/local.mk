@@ -1,1 +1,21 @@
-# web/: see HACKING.md
+# web/: the dashboard.  Its files become one table of bytes, no tool but the
+# shell's needed; heygend links libassets.la and serves them below "/".
+WEB_ASSETS = \
+	icon.svg \
+	index.html \
+	style.css \
+	$(NULL)
+EXTRA_DIST += \
+	%D%/embed.sh \
+	$(WEB_ASSETS:%=web/%) \
+	$(NULL)
+
+noinst_LTLIBRARIES += libassets.la
+libassets_la_SOURCES = daemon/assets.h
+nodist_libassets_la_SOURCES = %D%/assets.c
+CLEANFILES += %D%/assets.c
+
+%D%/assets.c: %D%/embed.sh %D%/local.mk $(WEB_ASSETS:%=web/%)
+	$(AM_V_GEN)$(MKDIR_P) %D% && \
+	$(SHELL) $(srcdir)/%D%/embed.sh $(srcdir)/%D% $(WEB_ASSETS) > $@.tmp && \
+	mv $@.tmp $@

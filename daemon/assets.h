@@ -1,0 +1,22 @@
+/* assets.h -- the dashboard's files, embedded at build time.
+ *
+ * web/embed.sh makes the table out of web/.  Everything is constant, ready to
+ * be sent as it is: the type, the tag, the plain bytes and the same bytes
+ * compressed.  Served below "/"; "/" itself is "/index.html". */
+#ifndef DAEMON_ASSETS_H
+#define DAEMON_ASSETS_H
+
+#include <stddef.h>
+
+struct asset {
+	const char *path;		/* "/index.html" */
+	const char *type;		/* of its content, with the charset */
+	const char *etag;		/* weak and quoted: holds for both forms */
+	const void *plain, *gzip;
+	size_t plain_size, gzip_size;	/* bytes */
+};
+
+extern const struct asset assets[];	/* by path, ascending (strcmp) */
+extern const size_t asset_count;
+
+#endif
