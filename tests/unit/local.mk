@@ -3,6 +3,7 @@ UNIT_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) -Wno-format-extra-args
 UNIT_LIBS = libcore.la $(CHECK_LIBS)
 UNIT_TESTS = \
 	%D%/test_job \
+	%D%/test_retry \
 	$(NULL)
 if HAVE_CHECK
 check_PROGRAMS += $(UNIT_TESTS)
@@ -12,3 +13,7 @@ endif
 tests_unit_test_job_SOURCES = %D%/test_job.c
 tests_unit_test_job_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_job_LDADD = $(UNIT_LIBS)
+
+tests_unit_test_retry_SOURCES = %D%/test_retry.c
+tests_unit_test_retry_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_retry_LDADD = libpace.la $(UNIT_LIBS)
