@@ -12,6 +12,7 @@
 #define CHANNEL_FD 3		/* a worker finds its end here */
 #define CHANNEL_MAGIC 0x48470001u
 #define CHANNEL_BATCH 64	/* orders or records a packet */
+#define CHANNEL_SLOTS 6400000u	/* slots are below: 64 workers of 100 000 */
 
 enum order_kind {		/* daemon -> worker */
 	ORDER_SETTINGS = 1,	/* for all runs that begin after it */
@@ -42,11 +43,13 @@ struct order_settings {
 /* rate 1: simulated time runs beside CLOCK_MONOTONIC from now on; rate 0: it
  * stands at now_ms until the next order.  A worker settles (every timer due
  * at or before now_ms has gone off, each at its own instant, its records
- * sent) and then answers with RECORD_ALIVE, tick echoed. */
+ * sent) and then answers with RECORD_ALIVE, tick echoed.  Orders that arrive
+ * together may get one answer, with the last one's tick.  A now_ms ahead of
+ * what the worker's clock shows sets off all that lies between. */
 struct order_clock {
 	int64_t now_ms;
 	int64_t tick;
-	double rate;
+	double rate;			/* 0 or 1 */
 };
 
 struct order_run {
@@ -63,7 +66,7 @@ struct order_run {
 struct order {
 	uint32_t kind;			/* enum order_kind */
 	uint32_t run;			/* number of the run: RUN, STOP */
-	uint32_t slot;			/* the daemon's; echoed in records */
+	uint32_t slot;			/* one run at a time; echoed in records */
 	uint32_t reserved;
 	int64_t job_seq;		/* RUN, STOP */
 	union {
