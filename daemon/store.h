@@ -55,9 +55,9 @@ struct idempotency {
 
 /* store_open -- opens or creates the database in dir (which exists), brings
  * the schema up to date, prepares every statement.  message_out: a sentence
- * on failure, static or malloc'ed per thread, never NULL then.
- * -ENOTSUP: the schema is newer than ours. */
-int store_open(struct store **store_out, const char *dir, int64_t now_ms,
+ * on failure, this thread's until its next store_open, never NULL then.
+ * -ENOTSUP: the schema is newer than ours, or the file is not ours. */
+int store_open(struct store **store_out, const char *dir,
 	       const char **message_out);
 void store_close(struct store *s);	/* checkpoints, leaves a database that
 					 * a group member can read; NULL is fine */
@@ -99,8 +99,8 @@ int store_append_event(struct store *s, const struct event *event);
 int store_put_meta(struct store *s, const char *name, int64_t value);
 int store_put_idempotency(struct store *s, const struct idempotency *entry);
 
-/* Old things go in small lots; each returns how many went, or a failure.
- * Tombstones take the events of their jobs along and move the horizon: a
+/* Old things go in small lots: what was removed or created at that moment or
+ * before it.  Each returns how many went, or a failure.  Tombstones take the events of their jobs along and move the horizon: a
  * cursor before it may have missed something. */
 int store_purge_tombstones(struct store *s, int64_t removed_before_ms,
 			   int limit);
@@ -121,15 +121,20 @@ int store_expired(struct store *s, int64_t now_ms, int64_t *seqs_out,
 int store_next_expiry(struct store *s, int64_t *expires_ms_out);
 int store_next_tombstone(struct store *s, int64_t *removed_ms_out);
 int store_next_idempotency(struct store *s, int64_t *created_ms_out);
-int64_t store_event_horizon(struct store *s);	/* events after it are whole */
+/* Events after it are whole.  Or a failure. */
+int64_t store_event_horizon(struct store *s);
 
 /* --- the log of the database ------------------------------------------------- */
 
-int64_t store_wal_bytes(struct store *s);
+int64_t store_wal_bytes(struct store *s);	/* of the files */
 int64_t store_db_bytes(struct store *s);
+/* What a checkpoint would have to copy: the file of the log does not shrink
+ * when that is done. */
+int64_t store_wal_pending(struct store *s);
 /* PASSIVE, or TRUNCATE; never waits.  0, or -EBUSY: a reader is in the way. */
 int store_checkpoint(struct store *s, bool truncate);
-/* Gives free pages back to the file system, a few at a time. */
+/* Gives free pages back to the file system, a few at a time.  Outside a
+ * transaction.  1: there are more; 0: there are none; or a failure. */
 int store_vacuum_some(struct store *s, int pages);
 /* May anything be written now?  For /readyz and for trying again. */
 int store_probe(struct store *s);

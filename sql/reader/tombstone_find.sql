@@ -1,0 +1,1 @@
+SELECT job_seq, state, finished_ms, removed_ms FROM tombstone WHERE id = :id;

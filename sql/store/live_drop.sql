@@ -1,0 +1,1 @@
+DELETE FROM live WHERE job_seq = :job_seq;

@@ -1,0 +1,1 @@
+SELECT min(created_ms) FROM idempotency;

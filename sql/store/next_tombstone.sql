@@ -1,0 +1,1 @@
+SELECT min(removed_ms) FROM tombstone;

@@ -1,0 +1,1 @@
+DELETE FROM job_tag WHERE tag = :tag AND job_seq = :job_seq;

@@ -1,0 +1,1 @@
+DELETE FROM tombstone WHERE job_seq = :job_seq;
