@@ -68,11 +68,8 @@ static int open_db(struct store *s)
 
 	code = sql_open(s->path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
 			&s->db);
-	if (code != SQLITE_OK) {
-		snprintf(s->message, sizeof(s->message), "%s: %s (%d)",
-			 s->path, sqlite3_errstr(code), code);
-		return sql_failure(code);
-	}
+	if (code != SQLITE_OK)
+		return store_failed(s, code);
 	(void)sqlite3_busy_timeout(s->db, OPEN_PATIENCE_MS);
 	r = store_migrate(s);
 	if (r == 0)
@@ -104,8 +101,7 @@ int store_open(struct store **store_out, const char *dir,
 	}
 	r = snprintf(s->path, sizeof(s->path), "%s/%s", dir, STORE_FILE);
 	if (r >= (int)sizeof(s->path)) {
-		snprintf(s->message, sizeof(s->message),
-			 "the path of the state directory is too long");
+		store_say(s, "has too long a path");
 		r = -ENAMETOOLONG;
 	} else {
 		r = open_db(s);

@@ -161,8 +161,7 @@ int store_insert_job(struct store *s, const struct job *job)
 /* A change of a row that is not there is a mistake of ours. */
 static int missing(struct store *s, int64_t job_seq)
 {
-	snprintf(s->message, sizeof(s->message), "%s: there is no job %lld",
-		 s->path, (long long)job_seq);
+	store_say(s, "has no job %lld", (long long)job_seq);
 	return s->failure = -EIO;
 }
 
@@ -243,9 +242,8 @@ int store_load(struct store *s, int (*each)(void *user, struct job *job,
 
 		r = row_job(st, &job, &live_at);
 		if (r == -EUCLEAN)
-			snprintf(s->message, sizeof(s->message),
-				 "%s: job %lld holds a word that is none",
-				 s->path, (long long)column_int(st, 0));
+			store_say(s, "holds an unknown word in job %lld",
+				  (long long)column_int(st, 0));
 		if (r == 0)
 			r = each(user, job, live_at);
 		if (r != 0) {

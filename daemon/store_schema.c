@@ -5,12 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static int refuse(struct store *s, const char *sentence)
-{
-	snprintf(s->message, sizeof(s->message), "%s %s", s->path, sentence);
-	return -ENOTSUP;
-}
-
 /* Is it ours, or still nobody's?  Looks only. */
 static int check_owner(struct store *s)
 {
@@ -25,7 +19,8 @@ static int check_owner(struct store *s)
 		return store_failed(s, code);
 	if (id == STORE_APPLICATION_ID || (id == 0 && tables == 0))
 		return 0;
-	return refuse(s, "is not a heygend database");
+	store_say(s, "is not a heygend database");
+	return -ENOTSUP;
 }
 
 /* What can only be said before the first table; not in a transaction. */
@@ -61,7 +56,6 @@ static int run_migration(struct store *s, int version)
 
 int store_migrate_to(struct store *s, int version)
 {
-	char sentence[128];
 	int64_t have = 0;
 	int code, r = 0;
 
@@ -69,11 +63,10 @@ int store_migrate_to(struct store *s, int version)
 	if (code != SQLITE_OK)
 		return store_failed(s, code);
 	if (have > SCHEMA_VERSION) {
-		snprintf(sentence, sizeof(sentence),
-			 "has schema %lld, this heygend knows %d: a newer "
-			 "heygend has used it", (long long)have,
-			 SCHEMA_VERSION);
-		return refuse(s, sentence);
+		store_say(s, "has schema %lld, this heygend knows %d: a newer "
+			  "heygend has used it", (long long)have,
+			  SCHEMA_VERSION);
+		return -ENOTSUP;
 	}
 	r = check_owner(s);
 	if (r == 0 && have == 0)

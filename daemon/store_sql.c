@@ -1,6 +1,7 @@
 #include "daemon/store_sql.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -35,12 +36,22 @@ int sql_failure(int code)
 	}
 }
 
+void store_say(struct store *s, const char *format, ...)
+{
+	int at = snprintf(s->message, sizeof(s->message), "%s ", STORE_FILE);
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(s->message + at, sizeof(s->message) - at, format, args);
+	va_end(args);
+}
+
 int store_failed(struct store *s, int code)
 {
-	snprintf(s->message, sizeof(s->message), "%s: %s (%d)", s->path,
-		 code == sqlite3_extended_errcode(s->db)
-			 ? sqlite3_errmsg(s->db) : sqlite3_errstr(code),
-		 code);
+	bool latest = s->db && code == sqlite3_extended_errcode(s->db);
+
+	store_say(s, "failed: %s (%d)", latest ? sqlite3_errmsg(s->db)
+					       : sqlite3_errstr(code), code);
 	return sql_failure(code);
 }
 

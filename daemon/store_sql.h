@@ -27,7 +27,10 @@ struct store {
 
 /* A result code as one of store.h's failures. */
 int sql_failure(int code);
-/* Keeps SQLite's words in s->message and returns the failure. */
+/* Keeps a sentence, which begins with the file's name. */
+__attribute__((format(printf, 2, 3)))
+void store_say(struct store *s, const char *format, ...);
+/* Keeps SQLite's words and returns the failure. */
 int store_failed(struct store *s, int code);
 /* Opens path and sets what every connection of ours wants. */
 int sql_open(const char *path, int flags, sqlite3 **db_out);
