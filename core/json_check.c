@@ -298,8 +298,10 @@ static bool scan_number(struct scan *scan)
 	at += *at == '-';
 	digits = at;
 	at = skip_digits(at, end);
-	if (at == digits || (*digits == '0' && at - digits > 1))
+	if (at == digits)
 		goto bad;
+	if (*digits == '0' && at - digits > 1)
+		return fail(scan, digits + 1, JSON_CHECK_NUMBER);
 	if (at < end && *at == '.') {
 		digits = ++at;
 		at = skip_digits(at, end);

@@ -27,42 +27,53 @@ void settings_print(const struct settings *settings, FILE *to)
 	}
 }
 
-/* Writes `# ` and the sentence in lines of at most 78 characters. */
-static void write_comment(const char *text, FILE *to)
+/* Writes sentences in lines of at most 78 characters that begin with prefix;
+ * in a manual each sentence begins a line. */
+static void write_text(const char *prefix, const char *text, bool manual,
+		       FILE *to)
 {
 	size_t column = 0;
+	bool sentence = false;
 
 	while (*text) {
 		size_t word = strcspn(text, " ");
 
-		if (column > 0 && column + 1 + word > 78) {
+		if (column > 0 && (column + 1 + word > 78 ||
+				   (manual && sentence))) {
 			fputc('\n', to);
 			column = 0;
 		}
 		column += (size_t)fprintf(to, "%s%.*s",
-					  column == 0 ? "# " : " ", (int)word,
-					  text);
+					  column == 0 ? prefix : " ",
+					  (int)word, text);
+		sentence = text[word - 1] == '.';
 		text += word;
 		text += strspn(text, " ");
 	}
 	fputc('\n', to);
 }
 
+static void write_row(const struct setting_row *row, const char *prefix,
+		      bool manual, FILE *to)
+{
+	char range[SETTING_RANGE_SIZE], text[SETTING_RANGE_SIZE + 64];
+
+	write_text(prefix, row->meaning, manual, to);
+	snprintf(text, sizeof(text), "Possible: %s%s.",
+		 setting_range(row, range),
+		 row->reload ? "" : "; read at start only");
+	write_text(prefix, text, manual, to);
+}
+
 void settings_sample(FILE *to)
 {
-	char text[1024], range[SETTING_RANGE_SIZE];
-
-	fputs("# The settings of heygend, see heygend.ini(5).  Each line that\n"
-	      "# is commented out shows the default.  A reload (SIGHUP) takes\n"
-	      "# over what is not marked \"at start\".\n", to);
+	fputs("# The settings of heygend; heygend.ini(5) says more.  Lines\n"
+	      "# without a blank after the # show the defaults.\n", to);
 	FOR_EACH_ROW(row) {
 		if (begins_section(row))
 			fprintf(to, "\n[%s]\n", row->section);
-		snprintf(text, sizeof(text), "%s Possible: %s.%s", row->meaning,
-			 setting_range(row, range),
-			 row->reload ? "" : " (at start)");
 		fputc('\n', to);
-		write_comment(text, to);
+		write_row(row, "# ", false, to);
 		fprintf(to, "#%s =%s%s\n", row->key,
 			*row->fallback ? " " : "", row->fallback);
 	}
@@ -70,17 +81,17 @@ void settings_sample(FILE *to)
 
 void settings_manual(FILE *to)
 {
-	char range[SETTING_RANGE_SIZE];
-
 	FOR_EACH_ROW(row) {
 		if (begins_section(row))
-			fprintf(to, "%s.Ss [%s]\n.Bl -tag -width Ds\n",
+			fprintf(to, "%s.Ss Section %s\n.Bl -tag -width Ds\n",
 				row == setting_rows ? "" : ".El\n",
 				row->section);
-		fprintf(to, ".It Ic %s No = Ar %s\n%s\nPossible: %s.\n%s",
-			row->key, *row->fallback ? row->fallback : "\"\"",
-			row->meaning, setting_range(row, range),
-			row->reload ? "" : "Read at start only.\n");
+		if (*row->fallback)
+			fprintf(to, ".It Ic %s No = Ar %s\n", row->key,
+				row->fallback);
+		else
+			fprintf(to, ".It Ic %s No =\n", row->key);
+		write_row(row, "", true, to);
 	}
 	fputs(".El\n", to);
 }

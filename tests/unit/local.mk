@@ -3,11 +3,15 @@ UNIT_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) -Wno-format-extra-args
 UNIT_LIBS = libcore.la $(CHECK_LIBS)
 UNIT_TESTS = \
 	%D%/test_channel \
+	%D%/test_clock \
 	%D%/test_job \
+	%D%/test_json_check \
+	%D%/test_log \
 	%D%/test_random \
 	%D%/test_retry \
 	%D%/test_store \
 	%D%/test_store_files \
+	%D%/test_settings \
 	$(NULL)
 if HAVE_CHECK
 check_PROGRAMS += $(UNIT_TESTS)
@@ -18,9 +22,21 @@ tests_unit_test_channel_SOURCES = %D%/test_channel.c
 tests_unit_test_channel_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_channel_LDADD = $(UNIT_LIBS)
 
+tests_unit_test_clock_SOURCES = %D%/test_clock.c
+tests_unit_test_clock_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_clock_LDADD = $(UNIT_LIBS)
+
 tests_unit_test_job_SOURCES = %D%/test_job.c
 tests_unit_test_job_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_job_LDADD = $(UNIT_LIBS)
+
+tests_unit_test_json_check_SOURCES = %D%/test_json_check.c
+tests_unit_test_json_check_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_json_check_LDADD = $(UNIT_LIBS)
+
+tests_unit_test_log_SOURCES = %D%/test_log.c
+tests_unit_test_log_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_log_LDADD = $(UNIT_LIBS)
 
 tests_unit_test_random_SOURCES = %D%/test_random.c
 tests_unit_test_random_CFLAGS = $(UNIT_CFLAGS)
@@ -45,3 +61,6 @@ tests_unit_test_store_files_SOURCES = \
 	$(NULL)
 tests_unit_test_store_files_CFLAGS = $(UNIT_CFLAGS) $(SQLITE_CFLAGS)
 tests_unit_test_store_files_LDADD = libdaemon.la $(SQLITE_LIBS) $(UNIT_LIBS)
+tests_unit_test_settings_SOURCES = %D%/test_settings.c
+tests_unit_test_settings_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_settings_LDADD = $(UNIT_LIBS)
