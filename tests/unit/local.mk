@@ -9,9 +9,9 @@ UNIT_TESTS = \
 	%D%/test_log \
 	%D%/test_random \
 	%D%/test_retry \
+	%D%/test_settings \
 	%D%/test_store \
 	%D%/test_store_files \
-	%D%/test_settings \
 	$(NULL)
 if HAVE_CHECK
 check_PROGRAMS += $(UNIT_TESTS)
@@ -46,6 +46,10 @@ tests_unit_test_retry_SOURCES = %D%/test_retry.c
 tests_unit_test_retry_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_retry_LDADD = libpace.la $(UNIT_LIBS)
 
+tests_unit_test_settings_SOURCES = %D%/test_settings.c
+tests_unit_test_settings_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_settings_LDADD = $(UNIT_LIBS)
+
 tests_unit_test_store_SOURCES = \
 	%D%/given_store.c \
 	%D%/given_store.h \
@@ -61,6 +65,3 @@ tests_unit_test_store_files_SOURCES = \
 	$(NULL)
 tests_unit_test_store_files_CFLAGS = $(UNIT_CFLAGS) $(SQLITE_CFLAGS)
 tests_unit_test_store_files_LDADD = libdaemon.la $(SQLITE_LIBS) $(UNIT_LIBS)
-tests_unit_test_settings_SOURCES = %D%/test_settings.c
-tests_unit_test_settings_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_settings_LDADD = $(UNIT_LIBS)
