@@ -1,0 +1,335 @@
+#include "worker/runs.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PAGE 256u		/* runs that are allocated together */
+
+#define RUN_OF(timer_, field) \
+	((struct run *)((char *)(timer_) - offsetof(struct run, field)))
+
+struct run {
+	struct plan plan;
+	struct timer change;	/* its order is the job's ordinal */
+	struct timer tick;
+	int64_t start_ms;
+	int64_t interval_ms;
+	struct run_news news;
+	struct run *older, *newer;	/* among the marked */
+	uint32_t number, slot;
+	bool taken, marked;
+};
+
+void runs_init(struct runs *r)
+{
+	*r = (struct runs){ .grain_ms = 1 };
+	timers_init(&r->changes);
+	timers_init(&r->ticks);
+}
+
+void runs_free(struct runs *r)
+{
+	for (uint32_t i = 0; i < r->page_count; i++)
+		free(r->pages[i]);
+	free(r->pages);
+	timers_free(&r->changes);
+	timers_free(&r->ticks);
+	runs_init(r);
+}
+
+/* --- slots ------------------------------------------------------------------- */
+
+static struct run *run_at(const struct runs *r, uint32_t slot)
+{
+	uint32_t page = slot / PAGE;
+
+	if (page >= r->page_count || !r->pages[page])
+		return NULL;
+	return &r->pages[page][slot % PAGE];
+}
+
+/* Pages never move: timers and marks point into them. */
+static int slot_reserve(struct runs *r, uint32_t slot)
+{
+	uint32_t page = slot / PAGE;
+
+	if (page >= r->page_count) {
+		struct run **pages = realloc(r->pages,
+					     (page + 1) * sizeof(*pages));
+
+		if (!pages)
+			return -ENOMEM;
+		memset(pages + r->page_count, 0,
+		       (page + 1 - r->page_count) * sizeof(*pages));
+		r->pages = pages;
+		r->page_count = page + 1;
+	}
+	if (!r->pages[page])
+		r->pages[page] = calloc(PAGE, sizeof(struct run));
+	return r->pages[page] ? 0 : -ENOMEM;
+}
+
+/* --- marks ------------------------------------------------------------------- */
+
+static void mark(struct runs *r, struct run *run, int64_t at_ms)
+{
+	r->newest_ms = at_ms;
+	if (run->marked)
+		return;
+	run->marked = true;
+	run->newer = NULL;
+	run->older = r->newest;
+	if (r->newest)
+		r->newest->newer = run;
+	else
+		r->oldest = run;
+	r->newest = run;
+}
+
+static void unmark(struct runs *r, struct run *run)
+{
+	if (!run->marked)
+		return;
+	run->marked = false;
+	if (run->older)
+		run->older->newer = run->newer;
+	else
+		r->oldest = run->newer;
+	if (run->newer)
+		run->newer->older = run->older;
+	else
+		r->newest = run->older;
+}
+
+static void release(struct runs *r, struct run *run)
+{
+	timers_clear(&r->changes, &run->change);
+	timers_clear(&r->ticks, &run->tick);
+	unmark(r, run);
+	run->taken = false;
+	r->taken--;
+}
+
+/* --- orders ------------------------------------------------------------------ */
+
+static void set_change(struct runs *r, struct run *run)
+{
+	int64_t instant;
+
+	simulation_next(&run->plan, run->news.reached, &instant);
+	timers_set(&r->changes, &run->change, run->start_ms + instant);
+}
+
+/* The first tick after an instant.  Many runs' ticks share a wake-up when
+ * they are put off a little; a tenth of their interval at most. */
+static void set_tick(struct runs *r, struct run *run, int64_t after_ms)
+{
+	int64_t interval = run->interval_ms;
+	int64_t grain = r->grain_ms * 10 <= interval ? r->grain_ms : 1;
+	int64_t due = run->start_ms +
+		      ((after_ms - run->start_ms) / interval + 1) * interval;
+
+	due += grain - 1;
+	timers_set(&r->ticks, &run->tick, due - due % grain);
+}
+
+int runs_start(struct runs *r, const struct order_settings *settings,
+	       const struct order *order, int64_t now_ms)
+{
+	struct run *run = run_at(r, order->slot);
+
+	if (run && run->taken)
+		return -EEXIST;
+	if (slot_reserve(r, order->slot) < 0 ||
+	    timers_reserve(&r->changes, r->taken + 1) < 0 ||
+	    timers_reserve(&r->ticks, r->taken + 1) < 0)
+		return -ENOMEM;
+	run = run_at(r, order->slot);
+	*run = (struct run){
+		.change.order = order->job_seq, .tick.order = order->job_seq,
+		.start_ms = now_ms,
+		.interval_ms = settings->progress_interval_ms,
+		.news = { .tick_ms = -1 },
+		.number = order->run, .slot = order->slot, .taken = true
+	};
+	simulation_plan(settings, &order->start, &run->plan);
+	run->news.reached = simulation_stage(run->plan.from);
+	r->taken++;
+	set_change(r, run);
+	set_tick(r, run, now_ms);
+	mark(r, run, now_ms);
+	return 0;
+}
+
+void runs_stop(struct runs *r, const struct order *order)
+{
+	struct run *run = run_at(r, order->slot);
+
+	if (run && run->taken && run->number == order->run &&
+	    run->change.order == order->job_seq)
+		release(r, run);
+}
+
+/* --- timers ------------------------------------------------------------------ */
+
+uint32_t runs_running(const struct runs *r)
+{
+	return r->changes.count;
+}
+
+int64_t runs_change_due(const struct runs *r)
+{
+	return timers_due(&r->changes);
+}
+
+int64_t runs_due(const struct runs *r)
+{
+	int64_t change = timers_due(&r->changes), tick = timers_due(&r->ticks);
+
+	return change <= tick ? change : tick;
+}
+
+static struct run *first_run(const struct runs *r)
+{
+	if (timers_due(&r->changes) <= timers_due(&r->ticks))
+		return RUN_OF(timers_first(&r->changes), change);
+	return RUN_OF(timers_first(&r->ticks), tick);
+}
+
+static void step_change(struct runs *r, struct run *run)
+{
+	struct run_news *news = &run->news;
+	int64_t instant;
+
+	news->tick_ms = -1;		/* what follows says more */
+	if (simulation_next(&run->plan, news->reached, &instant)) {
+		news->reached++;
+		set_change(r, run);
+	} else {
+		news->ended = true;
+		timers_clear(&r->changes, &run->change);
+		timers_clear(&r->ticks, &run->tick);
+	}
+	mark(r, run, run->start_ms + instant);
+}
+
+static void step_tick(struct runs *r, struct run *run, int64_t now_ms)
+{
+	int64_t due = timers_due(&r->ticks), interval = run->interval_ms;
+	int64_t latest = now_ms - (now_ms - run->start_ms) % interval;
+	double begin = simulation_stage_begin(run->news.reached);
+
+	if (latest > due) {		/* the clock has jumped: that one will do */
+		timers_set(&r->ticks, &run->tick, latest);
+		return;
+	}
+	set_tick(r, run, due);
+	due -= run->start_ms;
+	if (due == simulation_instant(&run->plan, begin))
+		return;			/* the stage said it */
+	run->news.tick_ms = due;
+	mark(r, run, run->start_ms + due);
+}
+
+void runs_step(struct runs *r, int64_t now_ms)
+{
+	struct run *run = first_run(r);
+
+	if (timers_due(&r->changes) <= timers_due(&r->ticks))
+		step_change(r, run);
+	else
+		step_tick(r, run, now_ms);
+}
+
+bool runs_would_overtake(const struct runs *r)
+{
+	const struct run *run = first_run(r);
+
+	return run->marked && run != r->newest && runs_due(r) > r->newest_ms;
+}
+
+/* --- telling ------------------------------------------------------------------ */
+
+/* Makes the record of what follows after what was told, and notes it as told.
+ * False: there is nothing. */
+static bool tell_next(const struct run *run, struct run_news *news,
+		      struct record *record_out)
+{
+	const struct plan *plan = &run->plan;
+	enum record_kind kind = RECORD_PROGRESS;
+	int64_t instant = 0;
+	double progress;
+
+	if (news->told == STAGE_NONE) {
+		news->told = simulation_stage(plan->from);
+	} else if (news->told < news->reached) {
+		news->told++;
+		instant = simulation_instant(plan,
+				simulation_stage_begin(news->told));
+	} else if (news->tick_ms >= 0) {
+		instant = news->tick_ms;
+		news->tick_ms = -1;
+	} else if (news->ended && !news->end_told) {
+		news->end_told = true;
+		simulation_next(plan, news->told, &instant);
+		kind = plan->error ? RECORD_FAILED : RECORD_COMPLETED;
+	} else {
+		return false;
+	}
+	/* whole milliseconds may hold several stages, and each has its own */
+	progress = fmin(simulation_progress(plan, instant),
+			simulation_stage_begin(news->told + 1));
+	progress = fmax(progress, simulation_stage_begin(news->told));
+	if (kind != RECORD_PROGRESS)
+		progress = plan->until;
+	*record_out = (struct record){
+		.kind = kind, .run = run->number, .slot = run->slot,
+		.stage = news->told, .job_seq = run->change.order,
+		.error = kind == RECORD_FAILED ? plan->error : ERROR_NONE,
+		.at_ms = run->start_ms + instant, .progress = progress,
+		.remaining_ms = kind == RECORD_PROGRESS
+			? simulation_remaining_ms(plan, progress) : 0
+	};
+	return true;
+}
+
+unsigned runs_collect(const struct runs *r, struct record *records_out,
+		      unsigned room, struct runs_telling *telling_out)
+{
+	unsigned count = 0;
+
+	telling_out->count = 0;
+	for (struct run *run = r->oldest; run && count < room;
+	     run = run->newer) {
+		struct run_news news = run->news;
+
+		while (count < room &&
+		       tell_next(run, &news, &records_out[count]))
+			count++;
+		telling_out->runs[telling_out->count].run = run;
+		telling_out->runs[telling_out->count++].after = news;
+	}
+	return count;
+}
+
+void runs_told(struct runs *r, const struct runs_telling *telling)
+{
+	for (unsigned i = 0; i < telling->count; i++) {
+		struct run *run = telling->runs[i].run;
+		struct run_news *news = &run->news;
+
+		*news = telling->runs[i].after;
+		if (news->end_told)
+			release(r, run);
+		else if (news->told == news->reached && news->tick_ms < 0 &&
+			 !news->ended)
+			unmark(r, run);
+	}
+}
+
+bool runs_all_told(const struct runs *r)
+{
+	return !r->oldest;
+}
