@@ -1,9 +1,21 @@
 # web/: the dashboard.  Its files become one table of bytes, no tool but the
 # shell's needed; heygend links libassets.la and serves them below "/".
 WEB_ASSETS = \
+	api.js \
+	app.js \
+	dom.js \
+	feed.js \
+	form.js \
 	icon.svg \
 	index.html \
+	job.js \
+	list.js \
+	queue.js \
+	say.js \
 	style.css \
+	table.js \
+	waterline.js \
+	words.js \
 	$(NULL)
 EXTRA_DIST += \
 	%D%/embed.sh \

@@ -1,0 +1,85 @@
+// api.js -- one request to the server.  It alone knows the key, and turns
+// whatever is not success into an Error whose message can be shown as it is.
+
+const KEY = "heygend-key";
+const TIMEOUT_MS = 10000;
+
+export const key = {
+	get: () => sessionStorage.getItem(KEY),
+	set: (value) => sessionStorage.setItem(KEY, value),
+	drop: () => sessionStorage.removeItem(KEY),
+};
+
+// The server said no: its own sentence, and where it points.
+export class Refusal extends Error {
+	constructor(status, problem, retryAfter) {
+		super(problem.detail || problem.title ||
+			`The server answered ${status}.`);
+		this.status = status;
+		this.code = problem.code;
+		this.fields = problem.errors ?? [];
+		this.retry_ms = retryAfter > 0 ? retryAfter * 1000 : null;
+		this.problem = problem;
+	}
+}
+
+// The server said nothing.
+export class Silence extends Error {
+	constructor(cause) {
+		super(cause?.name === "TimeoutError"
+			? "The server did not answer in time."
+			: "The server cannot be reached.");
+	}
+}
+
+const listeners = new Set();
+export const onKeyRefused = (listener) => listeners.add(listener);
+
+export function keyHeaders() {
+	const value = key.get();
+	return value ? { "X-Api-Key": value } : {};
+}
+
+// The Refusal that a response with a bad status means.
+export async function refusalOf(response) {
+	let problem = {};
+	try {
+		problem = await response.json();
+	} catch {
+		// not from heygend: a proxy's page, say; the status must do
+	}
+	const refusal = new Refusal(response.status, problem ?? {},
+		Number(response.headers.get("Retry-After")));
+	if (response.status === 401)
+		listeners.forEach((listener) => listener(refusal));
+	return refusal;
+}
+
+function init(method, body, type) {
+	const headers = keyHeaders();
+	if (body !== undefined)
+		headers["Content-Type"] = type;
+	return {
+		method,
+		headers,
+		body: body === undefined ? undefined : JSON.stringify(body),
+		signal: AbortSignal.timeout(TIMEOUT_MS),
+		cache: "no-store",
+	};
+}
+
+export async function call(method, path, body, type = "application/json") {
+	let response;
+	try {
+		response = await fetch(path, init(method, body, type));
+		if (response.ok)
+			return response.status === 204 ? null : await response.json();
+	} catch (error) {
+		throw new Silence(error);
+	}
+	throw await refusalOf(response);
+}
+
+export const get = (path) => call("GET", path);
+export const post = (path, body) => call("POST", path, body);
+export const jobPath = (id) => `/v1/jobs/${encodeURIComponent(id)}`;
