@@ -1,5 +1,6 @@
 # tests/: unit/ (Check), system/ (the real programs, Python 3), data/
 include tests/unit/local.mk
+include tests/fuzz/local.mk
 include tests/system/local.mk
 EXTRA_DIST += \
 	%D%/data/random.txt \
