@@ -4,7 +4,11 @@ libdaemon_la_SOURCES = \
 	%D%/board.h \
 	%D%/engine.h \
 	%D%/event.h \
+	%D%/reader.c \
 	%D%/reader.h \
+	%D%/reader_events.c \
+	%D%/reader_list.c \
+	%D%/reader_sql.h \
 	%D%/store.c \
 	%D%/store.h \
 	%D%/store_events.c \

@@ -14,6 +14,7 @@
 #include "daemon/store.h"
 
 #define READER_CONNECTIONS 4
+#define READER_SCAN_EVENTS 10000	/* looked at in one call, at most */
 
 struct reader;
 
@@ -46,7 +47,8 @@ struct event_filter {
 };
 /* Events after a position, ascending; the count.  -ERANGE: the position is
  * before the horizon.  *next_out is the position to go on from: the seq of
- * the last event looked at, also when fewer than max matched. */
+ * the last event looked at, also when fewer than max matched (without ids a
+ * call looks at READER_SCAN_EVENTS). */
 int reader_events(struct reader *r, const struct event_filter *filter,
 		  int64_t after_seq, int64_t deadline_ms, struct event *out,
 		  size_t max, int64_t *next_out);

@@ -3,7 +3,8 @@ SELECT event.seq, at_ms, event.job_seq, coalesce(job.id, tombstone.id), kind,
   FROM event
   LEFT JOIN job ON job.seq = event.job_seq
   LEFT JOIN tombstone ON tombstone.job_seq = event.job_seq
- WHERE event.job_seq = :job_seq AND event.seq > :after_seq
+ WHERE event.job_seq = :job_seq
+   AND event.seq > :after_seq AND event.seq <= :until_seq
    AND coalesce(job.id, tombstone.id) IS NOT NULL
    AND (NOT :final_only
 	OR (kind IN ('completed', 'failed', 'canceled')

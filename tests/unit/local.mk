@@ -8,6 +8,7 @@ UNIT_TESTS = \
 	%D%/test_json_check \
 	%D%/test_log \
 	%D%/test_random \
+	%D%/test_reader \
 	%D%/test_retry \
 	%D%/test_settings \
 	%D%/test_store \
@@ -65,3 +66,11 @@ tests_unit_test_store_files_SOURCES = \
 	$(NULL)
 tests_unit_test_store_files_CFLAGS = $(UNIT_CFLAGS) $(SQLITE_CFLAGS)
 tests_unit_test_store_files_LDADD = libdaemon.la $(SQLITE_LIBS) $(UNIT_LIBS)
+
+tests_unit_test_reader_SOURCES = \
+	%D%/given_store.c \
+	%D%/given_store.h \
+	%D%/test_reader.c \
+	$(NULL)
+tests_unit_test_reader_CFLAGS = $(UNIT_CFLAGS) $(SQLITE_CFLAGS)
+tests_unit_test_reader_LDADD = libdaemon.la $(SQLITE_LIBS) $(UNIT_LIBS)
