@@ -26,3 +26,4 @@ nodist_libdaemon_la_SOURCES = \
 	$(NULL)
 libdaemon_la_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 libdaemon_la_LIBADD = libcore.la $(SQLITE_LIBS)
+$(libdaemon_la_OBJECTS): sql/sql.h

@@ -74,3 +74,4 @@ tests_unit_test_reader_SOURCES = \
 	$(NULL)
 tests_unit_test_reader_CFLAGS = $(UNIT_CFLAGS) $(SQLITE_CFLAGS)
 tests_unit_test_reader_LDADD = libdaemon.la $(SQLITE_LIBS) $(UNIT_LIBS)
+$(tests_unit_test_reader_OBJECTS): sql/sql.h
