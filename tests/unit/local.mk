@@ -10,9 +10,12 @@ UNIT_TESTS = \
 	%D%/test_random \
 	%D%/test_reader \
 	%D%/test_retry \
+	%D%/test_runs \
 	%D%/test_settings \
+	%D%/test_simulation \
 	%D%/test_store \
 	%D%/test_store_files \
+	%D%/test_timers \
 	$(NULL)
 if HAVE_CHECK
 check_PROGRAMS += $(UNIT_TESTS)
@@ -43,13 +46,30 @@ tests_unit_test_random_SOURCES = %D%/test_random.c
 tests_unit_test_random_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_random_LDADD = $(UNIT_LIBS)
 
+tests_unit_test_reader_SOURCES = \
+	%D%/given_store.c \
+	%D%/given_store.h \
+	%D%/test_reader.c \
+	$(NULL)
+tests_unit_test_reader_CFLAGS = $(UNIT_CFLAGS) $(SQLITE_CFLAGS)
+tests_unit_test_reader_LDADD = libdaemon.la $(SQLITE_LIBS) $(UNIT_LIBS)
+$(tests_unit_test_reader_OBJECTS): sql/sql.h
+
 tests_unit_test_retry_SOURCES = %D%/test_retry.c
 tests_unit_test_retry_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_retry_LDADD = libpace.la $(UNIT_LIBS)
 
+tests_unit_test_runs_SOURCES = %D%/test_runs.c
+tests_unit_test_runs_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_runs_LDADD = libworker.la $(UNIT_LIBS)
+
 tests_unit_test_settings_SOURCES = %D%/test_settings.c
 tests_unit_test_settings_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_settings_LDADD = $(UNIT_LIBS)
+
+tests_unit_test_simulation_SOURCES = %D%/test_simulation.c
+tests_unit_test_simulation_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_simulation_LDADD = libworker.la $(UNIT_LIBS)
 
 tests_unit_test_store_SOURCES = \
 	%D%/given_store.c \
@@ -67,11 +87,6 @@ tests_unit_test_store_files_SOURCES = \
 tests_unit_test_store_files_CFLAGS = $(UNIT_CFLAGS) $(SQLITE_CFLAGS)
 tests_unit_test_store_files_LDADD = libdaemon.la $(SQLITE_LIBS) $(UNIT_LIBS)
 
-tests_unit_test_reader_SOURCES = \
-	%D%/given_store.c \
-	%D%/given_store.h \
-	%D%/test_reader.c \
-	$(NULL)
-tests_unit_test_reader_CFLAGS = $(UNIT_CFLAGS) $(SQLITE_CFLAGS)
-tests_unit_test_reader_LDADD = libdaemon.la $(SQLITE_LIBS) $(UNIT_LIBS)
-$(tests_unit_test_reader_OBJECTS): sql/sql.h
+tests_unit_test_timers_SOURCES = %D%/test_timers.c
+tests_unit_test_timers_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_timers_LDADD = libworker.la $(UNIT_LIBS)
