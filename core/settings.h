@@ -10,6 +10,8 @@
 #ifndef CORE_SETTINGS_H
 #define CORE_SETTINGS_H
 
+#include "core/random.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,14 +19,6 @@
 
 #define SETTINGS_FILE "/etc/heygend.ini"	/* read if --config names none */
 
-enum distribution {
-	DISTRIBUTION_FIXED,
-	DISTRIBUTION_UNIFORM,
-	DISTRIBUTION_NORMAL,
-	DISTRIBUTION_LOGNORMAL,
-	DISTRIBUTION_EXPONENTIAL,
-	DISTRIBUTIONS
-};
 enum default_job {
 	DEFAULT_JOB_START,
 	DEFAULT_JOB_FIRST_REQUEST,
