@@ -182,6 +182,7 @@ struct job {
 	uint8_t on_error;		/* enum on_error */
 	uint8_t last_error;		/* enum job_error of the last failure */
 	bool ttl_given;			/* by the client, not the settings */
+	uint8_t worker;			/* that runs it, from 1; not stored */
 	uint32_t refs;			/* atomic; job_ref, job_unref */
 	uint32_t bytes;			/* of the whole allocation */
 	uint16_t text_at[JOB_TEXTS];	/* offset into tail; 0: not given */

@@ -1,0 +1,558 @@
+#include "daemon/board.h"
+
+#include "core/clock.h"
+#include "daemon/board_private.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NEARLY 0.999	/* what is shown before the end, at most */
+
+/* --- keys -------------------------------------------------------------------- */
+
+static uint64_t uuid_hash(const uint8_t uuid[16])
+{
+	uint64_t a, b;
+
+	memcpy(&a, uuid, 8);
+	memcpy(&b, uuid + 8, 8);
+	a = (a ^ b) * 0x9e3779b97f4a7c15u;
+	return a ^ a >> 29;
+}
+
+static uint64_t seq_hash(int64_t seq)
+{
+	uint64_t a = (uint64_t)seq * 0x9e3779b97f4a7c15u;
+
+	return a ^ a >> 29;
+}
+
+/* The table's part of a hash; the top bits choose the shard. */
+static unsigned shard_of(uint64_t hash)
+{
+	return hash >> 58;
+}
+
+static uint64_t hash_uuid_at(void *user, uint32_t slot)
+{
+	return uuid_hash(board_slot(user, slot)->job->uuid);
+}
+
+static uint64_t hash_seq_at(void *user, uint32_t slot)
+{
+	return seq_hash(board_slot(user, slot)->job->seq);
+}
+
+/* uuid and seq of a slot never change while it is in the tables, but the job
+ * that holds them is swapped: look under the stripe. */
+static bool same_uuid(void *user, uint32_t slot, const void *key)
+{
+	pthread_mutex_t *stripe = board_stripe(user, slot);
+	bool same;
+
+	pthread_mutex_lock(stripe);
+	same = memcmp(board_slot(user, slot)->job->uuid, key, 16) == 0;
+	pthread_mutex_unlock(stripe);
+	return same;
+}
+
+static bool same_seq(void *user, uint32_t slot, const void *key)
+{
+	pthread_mutex_t *stripe = board_stripe(user, slot);
+	bool same;
+
+	pthread_mutex_lock(stripe);
+	same = board_slot(user, slot)->job->seq == *(const int64_t *)key;
+	pthread_mutex_unlock(stripe);
+	return same;
+}
+
+uint32_t board_slot_of(struct board *b, const uint8_t uuid[16])
+{
+	uint64_t hash = uuid_hash(uuid);
+	struct shard *shard = &b->by_uuid[shard_of(hash)];
+	uint32_t slot;
+
+	pthread_mutex_lock(&shard->lock);
+	slot = table_find(&shard->table, hash, same_uuid, b, uuid);
+	pthread_mutex_unlock(&shard->lock);
+	return slot;
+}
+
+uint32_t board_slot_of_seq(struct board *b, int64_t seq)
+{
+	uint64_t hash = seq_hash(seq);
+	struct shard *shard = &b->by_seq[shard_of(hash)];
+	uint32_t slot;
+
+	pthread_mutex_lock(&shard->lock);
+	slot = table_find(&shard->table, hash, same_seq, b, &seq);
+	pthread_mutex_unlock(&shard->lock);
+	return slot;
+}
+
+/* The engine alone swaps jobs, so its own hashing needs no stripe. */
+static int shard_add(struct board *b, struct shard *shard, uint64_t hash,
+		     uint32_t slot, table_hash *hash_of)
+{
+	int r;
+
+	pthread_mutex_lock(&shard->lock);
+	r = table_add(&shard->table, hash, slot, hash_of, b);
+	pthread_mutex_unlock(&shard->lock);
+	return r;
+}
+
+static void shard_remove(struct board *b, struct shard *shard, uint64_t hash,
+			 uint32_t slot, table_hash *hash_of)
+{
+	pthread_mutex_lock(&shard->lock);
+	table_remove(&shard->table, hash, slot, hash_of, b);
+	pthread_mutex_unlock(&shard->lock);
+}
+
+static int keys_add(struct board *b, uint32_t slot, const struct job *job)
+{
+	uint64_t uuid = uuid_hash(job->uuid), seq = seq_hash(job->seq);
+	int r;
+
+	r = shard_add(b, &b->by_uuid[shard_of(uuid)], uuid, slot, hash_uuid_at);
+	if (r < 0)
+		return r;
+	r = shard_add(b, &b->by_seq[shard_of(seq)], seq, slot, hash_seq_at);
+	if (r < 0)
+		shard_remove(b, &b->by_uuid[shard_of(uuid)], uuid, slot,
+			     hash_uuid_at);
+	return r;
+}
+
+static void keys_remove(struct board *b, uint32_t slot, const struct job *job)
+{
+	uint64_t uuid = uuid_hash(job->uuid), seq = seq_hash(job->seq);
+
+	shard_remove(b, &b->by_uuid[shard_of(uuid)], uuid, slot, hash_uuid_at);
+	shard_remove(b, &b->by_seq[shard_of(seq)], seq, slot, hash_seq_at);
+}
+
+/* --- slots ------------------------------------------------------------------- */
+
+struct board *board_new(void)
+{
+	struct board *b = calloc(1, sizeof(*b));
+
+	if (!b)
+		return NULL;
+	for (int i = 0; i < STRIPES; i++) {
+		pthread_mutex_init(&b->stripes[i], NULL);
+		pthread_mutex_init(&b->by_uuid[i].lock, NULL);
+		pthread_mutex_init(&b->by_seq[i].lock, NULL);
+	}
+	pthread_mutex_init(&b->crew_lock, NULL);
+	ring_init(&b->ring);
+	return b;
+}
+
+void board_free(struct board *b)
+{
+	if (!b)
+		return;
+	for (uint32_t slot = 0; slot < b->next_slot; slot++)
+		job_unref(board_slot(b, slot)->job);
+	for (int i = 0; i < CHUNKS; i++)
+		free(b->chunks[i]);
+	for (int i = 0; i < STRIPES; i++) {
+		table_clear(&b->by_uuid[i].table);
+		table_clear(&b->by_seq[i].table);
+		pthread_mutex_destroy(&b->stripes[i]);
+		pthread_mutex_destroy(&b->by_uuid[i].lock);
+		pthread_mutex_destroy(&b->by_seq[i].lock);
+	}
+	pthread_mutex_destroy(&b->crew_lock);
+	ring_free(&b->ring);
+	free(b->free_slots);
+	free(b);
+}
+
+void board_set_index(struct board *b, struct index *ix)
+{
+	b->index = ix;
+}
+
+uint32_t board_slot_new(struct board *b)
+{
+	uint32_t slot, chunk;
+
+	if (b->free_count > 0)
+		return b->free_slots[--b->free_count];
+	slot = b->next_slot;
+	chunk = slot >> CHUNK_BITS;
+	if (chunk >= CHUNKS)
+		return SLOT_NONE;
+	if (!b->chunks[chunk])
+		b->chunks[chunk] = calloc(CHUNK, sizeof(struct slot));
+	if (!b->chunks[chunk])
+		return SLOT_NONE;
+	b->next_slot++;
+	return slot;
+}
+
+void board_slot_drop(struct board *b, uint32_t slot)
+{
+	if (b->free_count == b->free_size) {
+		size_t size = b->free_size ? b->free_size * 2 : 1024;
+		uint32_t *grown = realloc(b->free_slots, size * sizeof(*grown));
+
+		if (!grown)
+			return;		/* the slot stays unused: no harm */
+		b->free_slots = grown;
+		b->free_size = size;
+	}
+	b->free_slots[b->free_count++] = slot;
+}
+
+struct job *board_at(struct board *b, uint32_t slot)
+{
+	return slot < b->next_slot ? board_slot(b, slot)->job : NULL;
+}
+
+struct slot_note *board_note(struct board *b, uint32_t slot)
+{
+	return &board_slot(b, slot)->note;
+}
+
+int64_t board_count(struct board *b)
+{
+	return b->count;
+}
+
+/* --- what is shown of a running job ------------------------------------------ */
+
+/* Between two reports: on the line from the last one to the expected end,
+ * never below what was shown before, never quite at the end. */
+static double shown_progress(const struct slot *slot, int64_t now_ms)
+{
+	double p = slot->progress;
+
+	if (now_ms > slot->at_ms && slot->end_ms > slot->at_ms)
+		p += (1 - p) * (double)(now_ms - slot->at_ms) /
+		     (double)(slot->end_ms - slot->at_ms);
+	else if (now_ms > slot->at_ms)
+		p = NEARLY;
+	if (p > NEARLY)
+		p = NEARLY;
+	return p < slot->floor ? slot->floor : p;
+}
+
+static int64_t shown_remaining(const struct slot *slot, int64_t now_ms)
+{
+	return slot->end_ms > now_ms ? slot->end_ms - now_ms : 0;
+}
+
+static void running_sum(struct board *b, int64_t end_ms, int count)
+{
+	pthread_mutex_lock(&b->crew_lock);
+	b->running_end_sum += end_ms;
+	b->running += count;
+	pthread_mutex_unlock(&b->crew_lock);
+}
+
+/* Called with the stripe held. */
+static void slot_report(struct board *b, struct slot *slot, double progress,
+			int64_t remaining_ms, int64_t at_ms, int64_t wall_ms)
+{
+	running_sum(b, at_ms + remaining_ms - slot->end_ms, 0);
+	slot->progress = progress;
+	slot->at_ms = at_ms;
+	slot->end_ms = at_ms + remaining_ms;
+	slot->completion_ms = wall_ms + remaining_ms;
+}
+
+void board_report(struct board *b, uint32_t slot_number, double progress,
+		  int64_t remaining_ms, int64_t at_ms)
+{
+	struct slot *slot = board_slot(b, slot_number);
+	int64_t wall = clock_wall_ms(), mono = clock_mono_ms();
+
+	pthread_mutex_lock(board_stripe(b, slot_number));
+	slot->floor = shown_progress(slot, at_ms);
+	slot_report(b, slot, progress, remaining_ms, at_ms,
+		    wall - (mono - at_ms));
+	pthread_mutex_unlock(board_stripe(b, slot_number));
+}
+
+void board_shown(struct board *b, uint32_t slot_number, double *progress_out,
+		 int64_t *remaining_ms_out)
+{
+	struct slot *slot = board_slot(b, slot_number);
+	int64_t now = clock_mono_ms();
+
+	pthread_mutex_lock(board_stripe(b, slot_number));
+	*progress_out = shown_progress(slot, now);
+	*remaining_ms_out = shown_remaining(slot, now);
+	pthread_mutex_unlock(board_stripe(b, slot_number));
+}
+
+/* --- publishing --------------------------------------------------------------- */
+
+/* The live part follows the state.  With the stripe held. */
+static void slot_enter(struct board *b, struct slot *slot,
+		       const struct job *before, const struct job *after)
+{
+	bool was = before && before->state == JOB_RUNNING;
+	bool is = after && after->state == JOB_RUNNING;
+
+	if (was && is && before->run == after->run)
+		return;
+	if (was)
+		running_sum(b, -slot->end_ms, -1);
+	slot->end_ms = 0;
+	if (!is)
+		return;
+	running_sum(b, 0, 1);
+	slot->floor = after->progress;
+	slot_report(b, slot, after->progress, index_own_ms(b->index, after),
+		    clock_mono_ms(), clock_wall_ms());
+}
+
+static int publish_first(struct board *b, uint32_t slot_number,
+			 struct job *job)
+{
+	struct slot *slot = board_slot(b, slot_number);
+	int r;
+
+	/* in place before anyone can find it */
+	slot->job = job;
+	r = keys_add(b, slot_number, job);
+	if (r < 0) {
+		slot->job = NULL;
+		return r;
+	}
+	pthread_mutex_lock(board_stripe(b, slot_number));
+	slot_enter(b, slot, NULL, job);
+	pthread_mutex_unlock(board_stripe(b, slot_number));
+	b->count++;
+	return 0;
+}
+
+static void publish_removal(struct board *b, uint32_t slot_number)
+{
+	struct slot *slot = board_slot(b, slot_number);
+	struct job *before = slot->job;
+
+	keys_remove(b, slot_number, before);
+	pthread_mutex_lock(board_stripe(b, slot_number));
+	slot_enter(b, slot, before, NULL);
+	slot->job = NULL;
+	board_wake_slot(slot);
+	pthread_mutex_unlock(board_stripe(b, slot_number));
+	job_unref(before);
+	b->count--;
+	board_slot_drop(b, slot_number);
+}
+
+int board_publish(struct board *b, uint32_t slot_number, struct job *job)
+{
+	struct slot *slot = board_slot(b, slot_number);
+	struct job *before = slot->job;
+
+	if (!before)
+		return job ? publish_first(b, slot_number, job) : 0;
+	if (!job) {
+		publish_removal(b, slot_number);
+		return 0;
+	}
+	pthread_mutex_lock(board_stripe(b, slot_number));
+	slot_enter(b, slot, before, job);
+	slot->job = job;
+	board_wake_slot(slot);
+	pthread_mutex_unlock(board_stripe(b, slot_number));
+	job_unref(before);
+	return 0;
+}
+
+void board_set_crew(struct board *b, const struct board_crew *crew)
+{
+	pthread_mutex_lock(&b->crew_lock);
+	b->crew = *crew;
+	pthread_mutex_unlock(&b->crew_lock);
+}
+
+/* --- looking -------------------------------------------------------------------- */
+
+struct live {
+	double progress;
+	int64_t remaining_ms, completion_ms;
+};
+
+static void view_queued(struct board *b, struct job_view *view)
+{
+	const struct job *job = view->job;
+	struct index_look look;
+	int64_t slots, remaining, delay, mono = clock_mono_ms();
+	bool moving;
+
+	index_look(b->index, job, &look);
+	pthread_mutex_lock(&b->crew_lock);
+	slots = b->crew.slots;
+	remaining = b->running_end_sum - b->running * mono;
+	moving = !b->crew.paused && b->crew.worker_count > 0;
+	pthread_mutex_unlock(&b->crew_lock);
+	if (remaining < 0)
+		remaining = 0;
+	delay = job->eligible_ms > view->now_ms
+			? job->eligible_ms - view->now_ms : 0;
+	view->remaining_ms = delay + look.own_ms;
+	if (slots > 0 && look.running >= slots)
+		view->remaining_ms += (remaining + look.ahead_ms) / slots;
+	if (moving)
+		view->completion_ms = view->now_ms + view->remaining_ms;
+	view->eligible_ahead = delay > 0;
+	if (delay == 0)
+		view->queue_position = look.ahead + 1;
+}
+
+/* Fills a view of a job in hand; live: what the slot knew if it is running. */
+static void view_fill(struct board *b, const struct live *live,
+		      struct job_view *view)
+{
+	const struct job *job = view->job;
+
+	view->progress = job->progress;
+	view->stage = job->stage;
+	view->completion_ms = TIME_NONE;
+	view->remaining_ms = 0;
+	view->queue_position = 0;
+	view->eligible_ahead = false;
+	switch ((enum job_state)job->state) {
+	case JOB_QUEUED:
+		view_queued(b, view);
+		break;
+	case JOB_RUNNING:
+		view->progress = live->progress;
+		view->remaining_ms = live->remaining_ms;
+		view->completion_ms = live->completion_ms;
+		break;
+	case JOB_PAUSED:
+		view->remaining_ms = index_own_ms(b->index, job);
+		view->eligible_ahead = job->eligible_ms > view->now_ms;
+		break;
+	case JOB_COMPLETED:
+		view->progress = 1;
+		break;
+	case JOB_ERROR:
+	case JOB_CANCELED:
+	case JOB_STATES:
+		break;
+	}
+}
+
+/* Takes the job and its live part, if the slot still holds what was found. */
+static bool slot_take(struct board *b, uint32_t slot_number,
+		      bool (*same)(const struct job *job, const void *key),
+		      const void *key, struct job_view *view,
+		      struct live *live)
+{
+	struct slot *slot = board_slot(b, slot_number);
+	int64_t mono = clock_mono_ms();
+	bool found;
+
+	pthread_mutex_lock(board_stripe(b, slot_number));
+	found = slot->job && same(slot->job, key);
+	if (found) {
+		view->job = job_ref(slot->job);
+		live->progress = shown_progress(slot, mono);
+		live->remaining_ms = shown_remaining(slot, mono);
+		live->completion_ms = slot->completion_ms;
+	}
+	pthread_mutex_unlock(board_stripe(b, slot_number));
+	return found;
+}
+
+static bool is_uuid(const struct job *job, const void *key)
+{
+	return memcmp(job->uuid, key, 16) == 0;
+}
+
+static bool is_seq(const struct job *job, const void *key)
+{
+	return job->seq == *(const int64_t *)key;
+}
+
+static bool is_version(const struct job *job, const void *key)
+{
+	return job->seq == ((const struct job *)key)->seq &&
+	       job->run == ((const struct job *)key)->run;
+}
+
+static enum lookup look(struct board *b, uint32_t slot,
+			bool (*same)(const struct job *job, const void *key),
+			const void *key, struct job_view *view_out)
+{
+	struct job_view view = { .now_ms = clock_wall_ms() };
+	struct live live;
+
+	if (slot == SLOT_NONE || !slot_take(b, slot, same, key, &view, &live))
+		return LOOKUP_NONE;
+	view_fill(b, &live, &view);
+	*view_out = view;
+	return job_state_is_final(view.job->state) &&
+			       view.job->expires_ms != TIME_NONE &&
+			       view.job->expires_ms <= view.now_ms
+		       ? LOOKUP_GONE : LOOKUP_FOUND;
+}
+
+enum lookup board_find(struct board *b, const uint8_t uuid[16],
+		       struct job_view *view_out)
+{
+	return look(b, board_slot_of(b, uuid), is_uuid, uuid, view_out);
+}
+
+enum lookup board_find_seq(struct board *b, int64_t seq,
+			   struct job_view *view_out)
+{
+	return look(b, board_slot_of_seq(b, seq), is_seq, &seq, view_out);
+}
+
+void board_view(struct board *b, struct job *job, struct job_view *view_out)
+{
+	struct job_view view = { .now_ms = clock_wall_ms() };
+	struct live live = { job->progress, 0, TIME_NONE };
+	uint32_t slot = board_slot_of_seq(b, job->seq);
+
+	/* live numbers only if the run in hand is the one that goes on */
+	if (job->state == JOB_RUNNING) {
+		live.remaining_ms = index_own_ms(b->index, job);
+		live.completion_ms = view.now_ms + live.remaining_ms;
+		if (slot != SLOT_NONE &&
+		    slot_take(b, slot, is_version, job, &view, &live))
+			job_unref(view.job);
+	}
+	view.job = job_ref(job);
+	view_fill(b, &live, &view);
+	*view_out = view;
+}
+
+void job_view_release(struct job_view *view)
+{
+	job_unref(view->job);
+	view->job = NULL;
+}
+
+void board_queue_info(struct board *b, struct queue_info *out)
+{
+	int64_t oldest, now = clock_wall_ms();
+
+	*out = (struct queue_info){ 0 };
+	index_totals(b->index, out->counts, &oldest);
+	out->running = out->counts[JOB_RUNNING];
+	out->queued = out->counts[JOB_QUEUED];
+	out->oldest_wait_ms = oldest < now ? now - oldest : 0;
+	pthread_mutex_lock(&b->crew_lock);
+	out->paused = b->crew.paused;
+	out->slots = b->crew.slots;
+	out->worker_count = b->crew.worker_count;
+	memcpy(out->workers, b->crew.workers, sizeof(out->workers));
+	pthread_mutex_unlock(&b->crew_lock);
+}

@@ -1,0 +1,90 @@
+/* board_private.h -- the board's own parts, shared by board*.c alone. */
+#ifndef DAEMON_BOARD_PRIVATE_H
+#define DAEMON_BOARD_PRIVATE_H
+
+#include "daemon/board_write.h"
+#include "daemon/table.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define CHUNK_BITS 12
+#define CHUNK (1u << CHUNK_BITS)
+#define CHUNKS 65536
+#define STRIPES 64
+
+struct watch {			/* one wake's interest in one slot */
+	struct wake *wake;
+	uint32_t slot;
+	struct watch *slot_next, *slot_prev;
+	struct watch *wake_next;
+};
+
+struct wake {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	bool fired;
+	struct board *board;
+	struct watch *watches;
+	/* on the list of those who watch all, under the ring's lock */
+	bool all, final_only;
+	struct wake *next, *prev;
+};
+
+struct slot {
+	struct job *job;		/* under its stripe, as all below */
+	double progress;		/* of the last report */
+	double floor;			/* what was shown before it */
+	int64_t at_ms, end_ms;		/* monotonic: report, expected end */
+	int64_t completion_ms;		/* wall: expected end */
+	struct watch *watches;
+	struct slot_note note;		/* the engine's */
+};
+
+struct shard {
+	pthread_mutex_t lock;
+	struct table table;
+};
+
+struct ring {
+	pthread_mutex_t lock;
+	struct event *events;		/* BOARD_RING_EVENTS of them */
+	size_t count, head;		/* head: where the next one goes */
+	int64_t last_seq;
+	struct wake *all;		/* those who watch all */
+};
+
+struct board {
+	struct slot *chunks[CHUNKS];
+	pthread_mutex_t stripes[STRIPES];
+	struct shard by_uuid[STRIPES], by_seq[STRIPES];
+	uint32_t next_slot;		/* never used so far */
+	uint32_t *free_slots;
+	size_t free_count, free_size;
+	struct index *index;
+	pthread_mutex_t crew_lock;
+	struct board_crew crew;
+	int64_t running_end_sum;	/* of end_ms of the running; crew_lock */
+	int64_t running;
+	struct ring ring;
+	atomic_bool interrupted;
+	atomic_llong count;
+};
+
+static inline struct slot *board_slot(struct board *b, uint32_t slot)
+{
+	return &b->chunks[slot >> CHUNK_BITS][slot & (CHUNK - 1)];
+}
+
+static inline pthread_mutex_t *board_stripe(struct board *b, uint32_t slot)
+{
+	return &b->stripes[slot % STRIPES];
+}
+
+/* With the slot's stripe held: everyone who watches it. */
+void board_wake_slot(struct slot *slot);
+void wake_fire(struct wake *w);
+void ring_init(struct ring *ring);
+void ring_free(struct ring *ring);
+
+#endif

@@ -1,0 +1,240 @@
+#include "daemon/index.h"
+
+#include <errno.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#define WORKERS 256		/* struct job's worker is 8 bits wide */
+
+struct index {
+	pthread_mutex_t lock;
+	index_job_at *job_at;
+	void *user;
+	struct index_rules rules;
+	double expected_ms;		/* of a job that asks for nothing */
+	int64_t now_ms;			/* promoted up to here */
+	struct queue_pool *pool;
+	struct queue waiting;		/* in the order of dispatch */
+	struct queue delayed;		/* in the order of eligible_ms */
+	int64_t counts[JOB_STATES];
+	int64_t running[WORKERS];
+};
+
+static void rules_take(struct index *ix, const struct index_rules *rules)
+{
+	ix->rules = *rules;
+	ix->expected_ms = random_expected_ms(&rules->law);
+}
+
+struct index *index_new(const struct index_rules *rules, index_job_at *job_at,
+			void *user)
+{
+	struct index *ix = calloc(1, sizeof(*ix));
+
+	if (!ix)
+		return NULL;
+	ix->pool = queue_pool_new();
+	if (!ix->pool) {
+		free(ix);
+		return NULL;
+	}
+	pthread_mutex_init(&ix->lock, NULL);
+	queue_init(&ix->waiting, ix->pool);
+	queue_init(&ix->delayed, ix->pool);
+	ix->now_ms = INT64_MIN;
+	ix->job_at = job_at;
+	ix->user = user;
+	rules_take(ix, rules);
+	return ix;
+}
+
+void index_free(struct index *ix)
+{
+	if (!ix)
+		return;
+	queue_pool_free(ix->pool);
+	pthread_mutex_destroy(&ix->lock);
+	free(ix);
+}
+
+static int64_t own_ms(const struct index *ix, const struct job *job)
+{
+	const struct simulate *simulate = job_simulate(job);
+	double total = ix->expected_ms;
+
+	if (job->remaining_ms >= 0)
+		return job->remaining_ms;
+	if (simulate && (simulate->given & SIMULATE_DURATION))
+		total = simulate->duration_ms;
+	return llround(total / ix->rules.time_scale * (1 - job->progress));
+}
+
+/* The place in the order of dispatch, fixed on entry: linear aging never
+ * changes the order of two jobs that wait. */
+static int64_t dispatch_key(const struct index *ix, const struct job *job)
+{
+	if (ix->rules.aging_ms == 0)
+		return -job->priority;
+	return job->eligible_ms - job->priority * ix->rules.aging_ms;
+}
+
+static int enter(struct index *ix, uint32_t slot, const struct job *job)
+{
+	if (job->eligible_ms > ix->now_ms)
+		return queue_insert(&ix->delayed, slot, job->eligible_ms,
+				    job->seq, own_ms(ix, job),
+				    job->eligible_ms);
+	return queue_insert(&ix->waiting, slot, dispatch_key(ix, job),
+			    job->seq, own_ms(ix, job), job->eligible_ms);
+}
+
+static void leave(struct index *ix, uint32_t slot, const struct job *job)
+{
+	/* jobs are promoted only up to now_ms, and all of them are */
+	queue_remove(job->eligible_ms > ix->now_ms ? &ix->delayed
+						   : &ix->waiting, slot);
+}
+
+int index_move(struct index *ix, uint32_t slot, const struct job *before,
+	       const struct job *after)
+{
+	int r = 0;
+
+	pthread_mutex_lock(&ix->lock);
+	if (before && before->state == JOB_QUEUED)
+		leave(ix, slot, before);
+	if (after && after->state == JOB_QUEUED)
+		r = enter(ix, slot, after);
+	if (r < 0) {
+		/* the node is there already: this cannot fail */
+		if (before && before->state == JOB_QUEUED)
+			(void)enter(ix, slot, before);
+		goto out;
+	}
+	if (before)
+		ix->counts[before->state]--;
+	if (after)
+		ix->counts[after->state]++;
+	if (before && before->state == JOB_RUNNING)
+		ix->running[before->worker]--;
+	if (after && after->state == JOB_RUNNING)
+		ix->running[after->worker]++;
+out:
+	pthread_mutex_unlock(&ix->lock);
+	return r;
+}
+
+/* Every job of the old queue enters anew; its node is there, so this cannot
+ * fail. */
+static void enter_again(struct index *ix, struct queue *old)
+{
+	uint32_t slot;
+
+	while ((slot = queue_first(old)) != QUEUE_NONE) {
+		queue_remove(old, slot);
+		(void)enter(ix, slot, ix->job_at(ix->user, slot));
+	}
+}
+
+void index_promote(struct index *ix, int64_t now_ms)
+{
+	pthread_mutex_lock(&ix->lock);
+	if (now_ms > ix->now_ms)
+		ix->now_ms = now_ms;
+	while (queue_first_key(&ix->delayed) <= ix->now_ms &&
+	       queue_count(&ix->delayed) > 0) {
+		uint32_t slot = queue_first(&ix->delayed);
+
+		queue_remove(&ix->delayed, slot);
+		(void)enter(ix, slot, ix->job_at(ix->user, slot));
+	}
+	pthread_mutex_unlock(&ix->lock);
+}
+
+void index_set_rules(struct index *ix, const struct index_rules *rules)
+{
+	struct queue waiting, delayed;
+
+	pthread_mutex_lock(&ix->lock);
+	waiting = ix->waiting;
+	delayed = ix->delayed;
+	rules_take(ix, rules);
+	queue_init(&ix->waiting, ix->pool);
+	queue_init(&ix->delayed, ix->pool);
+	enter_again(ix, &waiting);
+	enter_again(ix, &delayed);
+	pthread_mutex_unlock(&ix->lock);
+}
+
+int64_t index_next_eligible_ms(struct index *ix)
+{
+	int64_t at;
+
+	pthread_mutex_lock(&ix->lock);
+	at = queue_first_key(&ix->delayed);
+	pthread_mutex_unlock(&ix->lock);
+	return at;
+}
+
+uint32_t index_next(struct index *ix)
+{
+	uint32_t slot;
+
+	pthread_mutex_lock(&ix->lock);
+	slot = queue_first(&ix->waiting);
+	pthread_mutex_unlock(&ix->lock);
+	return slot;
+}
+
+int64_t index_count(struct index *ix, enum job_state state)
+{
+	int64_t count;
+
+	pthread_mutex_lock(&ix->lock);
+	count = ix->counts[state];
+	pthread_mutex_unlock(&ix->lock);
+	return count;
+}
+
+int64_t index_worker_running(struct index *ix, unsigned worker)
+{
+	int64_t count;
+
+	pthread_mutex_lock(&ix->lock);
+	count = ix->running[worker % WORKERS];
+	pthread_mutex_unlock(&ix->lock);
+	return count;
+}
+
+int64_t index_own_ms(struct index *ix, const struct job *job)
+{
+	int64_t ms;
+
+	pthread_mutex_lock(&ix->lock);
+	ms = own_ms(ix, job);
+	pthread_mutex_unlock(&ix->lock);
+	return ms;
+}
+
+void index_look(struct index *ix, const struct job *job,
+		struct index_look *out)
+{
+	pthread_mutex_lock(&ix->lock);
+	queue_ahead(&ix->waiting, dispatch_key(ix, job), job->seq, &out->ahead,
+		    &out->ahead_ms);
+	out->own_ms = own_ms(ix, job);
+	out->running = ix->counts[JOB_RUNNING];
+	out->promoted = job->eligible_ms <= ix->now_ms;
+	pthread_mutex_unlock(&ix->lock);
+}
+
+void index_totals(struct index *ix, int64_t counts_out[JOB_STATES],
+		  int64_t *oldest_ms_out)
+{
+	pthread_mutex_lock(&ix->lock);
+	for (int i = 0; i < JOB_STATES; i++)
+		counts_out[i] = ix->counts[i];
+	*oldest_ms_out = queue_oldest_ms(&ix->waiting);
+	pthread_mutex_unlock(&ix->lock);
+}
