@@ -238,8 +238,6 @@ static double shown_progress(const struct slot *slot, int64_t now_ms)
 	if (now_ms > slot->at_ms && slot->end_ms > slot->at_ms)
 		p += (1 - p) * (double)(now_ms - slot->at_ms) /
 		     (double)(slot->end_ms - slot->at_ms);
-	else if (now_ms > slot->at_ms)
-		p = NEARLY;
 	if (p > NEARLY)
 		p = NEARLY;
 	return p < slot->floor ? slot->floor : p;
@@ -322,16 +320,20 @@ static int publish_first(struct board *b, uint32_t slot_number,
 	struct slot *slot = board_slot(b, slot_number);
 	int r;
 
-	/* in place before anyone can find it */
-	slot->job = job;
-	r = keys_add(b, slot_number, job);
-	if (r < 0) {
-		slot->job = NULL;
-		return r;
-	}
+	/* in place before anyone can find it; who still holds the number of
+	 * the slot's last tenant looks under the stripe */
 	pthread_mutex_lock(board_stripe(b, slot_number));
+	slot->job = job;
 	slot_enter(b, slot, NULL, job);
 	pthread_mutex_unlock(board_stripe(b, slot_number));
+	r = keys_add(b, slot_number, job);
+	if (r < 0) {
+		pthread_mutex_lock(board_stripe(b, slot_number));
+		slot_enter(b, slot, job, NULL);
+		slot->job = NULL;
+		pthread_mutex_unlock(board_stripe(b, slot_number));
+		return r;
+	}
 	b->count++;
 	return 0;
 }

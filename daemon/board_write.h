@@ -26,9 +26,11 @@ struct job *board_at(struct board *b, uint32_t slot);
 /* What the engine keeps beside a job, in no need of a lock. */
 struct slot_note {
 	uint32_t draft;			/* its draft in this turn, + 1 */
+	uint32_t kept;			/* its latest record not yet taken, + 1 */
 	bool progressed;		/* since its run began */
+	bool reported;			/* since its live row was written */
 	int64_t live_written_ms;	/* real monotonic; of its live row */
-	uint32_t live_next, live_prev;	/* running jobs, oldest row first */
+	uint32_t live_next, live_prev;	/* running jobs, oldest row first; +1 */
 };
 struct slot_note *board_note(struct board *b, uint32_t slot);
 
