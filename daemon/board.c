@@ -347,7 +347,6 @@ static void publish_removal(struct board *b, uint32_t slot_number)
 	pthread_mutex_lock(board_stripe(b, slot_number));
 	slot_enter(b, slot, before, NULL);
 	slot->job = NULL;
-	board_wake_slot(slot);
 	pthread_mutex_unlock(board_stripe(b, slot_number));
 	job_unref(before);
 	b->count--;
@@ -368,7 +367,6 @@ int board_publish(struct board *b, uint32_t slot_number, struct job *job)
 	pthread_mutex_lock(board_stripe(b, slot_number));
 	slot_enter(b, slot, before, job);
 	slot->job = job;
-	board_wake_slot(slot);
 	pthread_mutex_unlock(board_stripe(b, slot_number));
 	job_unref(before);
 	return 0;

@@ -81,8 +81,6 @@ static inline pthread_mutex_t *board_stripe(struct board *b, uint32_t slot)
 	return &b->stripes[slot % STRIPES];
 }
 
-/* With the slot's stripe held: everyone who watches it. */
-void board_wake_slot(struct slot *slot);
 void wake_fire(struct wake *w);
 void ring_init(struct ring *ring);
 void ring_free(struct ring *ring);

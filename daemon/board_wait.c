@@ -112,11 +112,18 @@ void board_watch_all(struct board *b, struct wake *w, bool final_only)
 	pthread_mutex_unlock(&b->ring.lock);
 }
 
-void board_wake_slot(struct slot *slot)
+static void board_wake_slot(struct slot *slot)
 {
 	for (struct watch *watch = slot->watches; watch;
 	     watch = watch->slot_next)
 		wake_fire(watch->wake);
+}
+
+void board_wake(struct board *b, uint32_t number)
+{
+	pthread_mutex_lock(board_stripe(b, number));
+	board_wake_slot(board_slot(b, number));
+	pthread_mutex_unlock(board_stripe(b, number));
 }
 
 bool wake_wait(struct wake *w, int64_t deadline_ms)
@@ -148,11 +155,8 @@ void board_interrupt(struct board *b)
 	for (struct wake *w = b->ring.all; w; w = w->next)
 		wake_fire(w);
 	pthread_mutex_unlock(&b->ring.lock);
-	for (uint32_t number = 0; number < b->next_slot; number++) {
-		pthread_mutex_lock(board_stripe(b, number));
-		board_wake_slot(board_slot(b, number));
-		pthread_mutex_unlock(board_stripe(b, number));
-	}
+	for (uint32_t number = 0; number < b->next_slot; number++)
+		board_wake(b, number);
 }
 
 static bool worth_waiting(const struct job_view *view, uint32_t version)

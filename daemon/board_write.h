@@ -35,10 +35,11 @@ struct slot_note {
 struct slot_note *board_note(struct board *b, uint32_t slot);
 
 /* board_publish -- the job at slot is now this version (takes the reference);
- * NULL removes it and frees the slot.  Wakes who waits for it.  A job that
+ * NULL removes it and frees the slot.  board_wake must follow.  A job that
  * enters `running` shows its progress and expectation until the first report.
  * 0, or -ENOMEM for a first publication only. */
 int board_publish(struct board *b, uint32_t slot, struct job *job);
+void board_wake(struct board *b, uint32_t slot);	/* who waits for it */
 
 /* A worker's report; the shown progress never falls within an attempt. */
 void board_report(struct board *b, uint32_t slot, double progress,

@@ -113,7 +113,7 @@ void engine_do(struct engine *e, struct command *c);
 struct board *engine_board(struct engine *e);
 
 /* The settings in force: a reference, settings_unref it. */
-struct settings *engine_settings(struct engine *e);
+const struct settings *engine_settings(struct engine *e);
 
 bool engine_draining(struct engine *e);
 /* Is the store writable and a worker alive?  NULL, or why not. */

@@ -1,0 +1,176 @@
+/* engine_private.h -- the engine's own parts, shared by engine*.c and turn.c.
+ *
+ * All of it belongs to the main thread, but for what stands under a lock. */
+#ifndef DAEMON_ENGINE_PRIVATE_H
+#define DAEMON_ENGINE_PRIVATE_H
+
+#include "core/channel.h"
+#include "daemon/board_write.h"
+#include "daemon/crew.h"
+#include "daemon/engine.h"
+#include "daemon/store.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* What one turn takes at most. */
+#define TURN_COMMANDS 1024
+#define TURN_RECORDS 4096
+#define TURN_DISPATCHES 4096
+#define TURN_PURGES 256
+#define COMMANDS_WAITING 4096	/* beyond: 503 busy */
+
+#define IDEMPOTENCY_MS INT64_C(86400000)
+
+/* --- a turn ------------------------------------------------------------------ */
+
+/* A job's private copy in this turn. */
+struct draft {
+	uint32_t slot;
+	struct job *job;	/* NULL: removed; the board has what it was */
+	bool fresh;		/* not on the board yet */
+	bool live_only;		/* only its live row changed */
+	enum job_state removed_state;
+};
+
+struct worker_order {
+	unsigned worker;
+	struct order order;
+};
+
+/* Grows by doubling; emptied, not freed, between turns. */
+#define LIST(type) struct { type *at; size_t count, size; }
+
+struct turn {
+	int64_t now_ms, mono_ms;
+	LIST(struct draft) drafts;
+	LIST(struct event) events;
+	LIST(struct live_row) lives;
+	LIST(struct idempotency) keys;
+	LIST(struct worker_order) orders;
+	LIST(struct job *) dead;	/* drafts replaced; freed at the end */
+	int64_t job_seq, event_seq;	/* last ones given */
+	bool set_paused, paused;
+	bool purge_tombstones, purge_keys;
+	size_t submitted, dispatched;
+	bool more;			/* a bound was reached: turn again */
+};
+
+/* list_grow -- room for one more; false: out of memory. */
+#define LIST_ROOM(list) \
+	((list)->count < (list)->size || \
+	 list_grow((void **)&(list)->at, &(list)->size, sizeof(*(list)->at)))
+bool list_grow(void **at, size_t *size, size_t item);
+
+/* A record that a turn has not yet taken; the latest of its job wins. */
+struct kept_record {
+	unsigned worker;
+	struct record record;
+};
+
+/* POST /v1/clock:advance under way. */
+struct advance {
+	struct command *command;	/* NULL: none */
+	int64_t target_ms;
+};
+
+struct engine {
+	const struct settings *settings;	/* under settings_lock */
+	pthread_mutex_t settings_lock;
+	struct board *board;
+	struct index *index;
+	struct store *store;
+	struct crew *crew;
+	int epoll_fd, wake_fd, clock_fd;
+
+	pthread_mutex_t queue_lock;		/* the next four */
+	pthread_cond_t answered;
+	struct command *first, **last;
+	size_t waiting;
+	atomic_bool draining, store_failing;
+	const char *_Atomic not_ready;
+
+	struct turn turn;
+	LIST(struct kept_record) records;
+	LIST(unsigned) lost;			/* workers, not yet dealt with */
+	struct command *commands;		/* those of this turn */
+	struct advance advance;
+	int64_t job_seq, event_seq;		/* last ones committed */
+	uint64_t seed;
+	bool paused;
+	bool corrupt;
+	uint64_t uuid_last;			/* ms and counter of the last id */
+
+	int64_t retry_at_ms, retry_ms;		/* real: the failing store */
+	int64_t next_expiry_ms;			/* wall, or INT64_MAX */
+	int64_t next_tombstone_ms, next_key_ms;
+	uint32_t live_first, live_last;		/* list of running; slot + 1 */
+	int64_t live_budget_at_ms;
+	int64_t live_budget;
+	int64_t checkpoint_at_ms;		/* real, or INT64_MAX */
+	bool reader_in_way;
+	bool crew_changed;
+	int64_t drain_until_ms;
+};
+
+/* --- turn.c: drafts ------------------------------------------------------------ */
+
+void turn_begin(struct engine *e);
+/* The job as this turn sees it; NULL: removed, or never there. */
+const struct job *turn_job(struct engine *e, uint32_t slot);
+/* A copy to change: it leaves the indexes until turn_put (or turn_put_live:
+ * only its live row will be written), which must follow.  NULL: no memory. */
+struct job *turn_edit(struct engine *e, uint32_t slot);
+/* The same with other texts. */
+struct job *turn_edit_texts(struct engine *e, uint32_t slot,
+			    const struct job_parts *parts);
+void turn_put(struct engine *e, uint32_t slot);
+void turn_put_live(struct engine *e, uint32_t slot);
+int turn_add(struct engine *e, struct job *job, uint32_t *slot_out);
+int turn_remove(struct engine *e, uint32_t slot);
+int turn_event(struct engine *e, const struct job *job, enum event_kind kind,
+	       int from, int to, int64_t at_ms, const char *detail);
+int turn_live(struct engine *e, const struct live_row *row);
+int turn_order(struct engine *e, unsigned worker, const struct order *order);
+bool turn_is_empty(const struct engine *e);
+int turn_commit(struct engine *e);	/* 0, or a failure of the store */
+void turn_publish(struct engine *e);
+void turn_undo(struct engine *e);
+void turn_free(struct engine *e);
+
+/* --- engine_jobs.c: what happens to jobs ----------------------------------------- */
+
+int job_dispatch(struct engine *e);
+int job_record(struct engine *e, const struct kept_record *kept);
+int job_fail_internal(struct engine *e, const struct kept_record *kept);
+int job_worker_lost(struct engine *e, unsigned worker);
+int job_collect(struct engine *e);
+int job_recover(struct engine *e);
+int job_write_progress(struct engine *e);
+int job_default_start(struct engine *e);
+/* Leaves `running`: shown progress stays, its worker is told.  For pause,
+ * cancel, loss. */
+void job_stop_run(struct engine *e, uint32_t slot, struct job *job,
+		  bool tell_worker);
+void job_finish(struct engine *e, struct job *job, enum job_state state,
+		int64_t at_ms);
+void job_set_expiry(struct engine *e, struct job *job);
+void job_begin_attempt(struct job *job, int64_t eligible_ms);
+void job_forget_kept(struct engine *e);
+
+/* --- engine_commands.c -------------------------------------------------------------- */
+
+int command_decide(struct engine *e, struct command *c);
+/* Drops what was put into it: the turn failed. */
+void command_reset(struct command *c);
+
+/* --- engine_time.c ------------------------------------------------------------------- */
+
+int64_t engine_deadline_ms(struct engine *e);	/* simulated; INT64_MAX */
+void engine_advance_step(struct engine *e);
+void engine_uuid(struct engine *e, uint8_t uuid_out[16]);
+void engine_send_clock(struct engine *e);
+void engine_send_settings(struct engine *e);
+void engine_index_rules(const struct engine *e, struct index_rules *out);
+
+#endif
