@@ -212,6 +212,11 @@ void board_slot_drop(struct board *b, uint32_t slot)
 	b->free_slots[b->free_count++] = slot;
 }
 
+uint32_t board_slots(const struct board *b)
+{
+	return b->next_slot;
+}
+
 struct job *board_at(struct board *b, uint32_t slot)
 {
 	return slot < b->next_slot ? board_slot(b, slot)->job : NULL;

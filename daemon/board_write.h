@@ -20,6 +20,7 @@ uint32_t board_slot_new(struct board *b);	/* SLOT_NONE: out of memory */
 void board_slot_drop(struct board *b, uint32_t slot); /* never published */
 uint32_t board_slot_of(struct board *b, const uint8_t uuid[16]);
 uint32_t board_slot_of_seq(struct board *b, int64_t seq);
+uint32_t board_slots(const struct board *b);	/* all are below this */
 /* The published job, borrowed; NULL: none (yet). */
 struct job *board_at(struct board *b, uint32_t slot);
 

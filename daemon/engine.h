@@ -11,6 +11,8 @@
 #include "daemon/board.h"
 #include "daemon/store.h"
 
+#include <semaphore.h>
+
 struct engine;
 
 enum command_kind {
@@ -98,8 +100,7 @@ struct command {
 	struct command_result *results;	/* freed by command_free */
 	/* the engine's own */
 	struct command *next;
-	int state;
-	int waited;
+	sem_t answered;
 };
 
 struct command *command_new(enum command_kind kind);

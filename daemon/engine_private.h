@@ -8,6 +8,7 @@
 #include "daemon/board_write.h"
 #include "daemon/crew.h"
 #include "daemon/engine.h"
+#include "daemon/engine_main.h"
 #include "daemon/store.h"
 
 #include <pthread.h>
@@ -83,17 +84,16 @@ struct engine {
 	struct crew *crew;
 	int epoll_fd, wake_fd, clock_fd;
 
-	pthread_mutex_t queue_lock;		/* the next four */
-	pthread_cond_t answered;
+	pthread_mutex_t queue_lock;		/* the next three */
 	struct command *first, **last;
 	size_t waiting;
-	atomic_bool draining, store_failing;
-	const char *_Atomic not_ready;
+	atomic_bool draining, store_failing, worker_alive, quitting;
+	const struct engine_hooks *hooks;
 
 	struct turn turn;
 	LIST(struct kept_record) records;
 	LIST(unsigned) lost;			/* workers, not yet dealt with */
-	struct command *commands;		/* those of this turn */
+	LIST(struct command *) commands;	/* those of this turn */
 	struct advance advance;
 	int64_t job_seq, event_seq;		/* last ones committed */
 	uint64_t seed;
@@ -110,7 +110,6 @@ struct engine {
 	int64_t checkpoint_at_ms;		/* real, or INT64_MAX */
 	bool reader_in_way;
 	bool crew_changed;
-	int64_t drain_until_ms;
 };
 
 /* --- turn.c: drafts ------------------------------------------------------------ */
@@ -131,6 +130,8 @@ int turn_remove(struct engine *e, uint32_t slot);
 int turn_event(struct engine *e, const struct job *job, enum event_kind kind,
 	       int from, int to, int64_t at_ms, const char *detail);
 int turn_live(struct engine *e, const struct live_row *row);
+/* To the end of the list of running jobs: its live row is new. */
+void turn_live_rotate(struct engine *e, uint32_t slot);
 int turn_order(struct engine *e, unsigned worker, const struct order *order);
 bool turn_is_empty(const struct engine *e);
 int turn_commit(struct engine *e);	/* 0, or a failure of the store */
@@ -156,7 +157,14 @@ void job_finish(struct engine *e, struct job *job, enum job_state state,
 		int64_t at_ms);
 void job_set_expiry(struct engine *e, struct job *job);
 void job_begin_attempt(struct job *job, int64_t eligible_ms);
-void job_forget_kept(struct engine *e);
+
+int job_write_live(struct engine *e, uint32_t slot, const struct job *job);
+
+/* --- engine.c: for engine_start.c ------------------------------------------------ */
+
+void engine_on_record(void *user, unsigned worker, const struct record *r);
+void engine_on_lost(void *user, unsigned worker);
+int engine_watch_fds(struct engine *e);
 
 /* --- engine_commands.c -------------------------------------------------------------- */
 
@@ -166,8 +174,13 @@ void command_reset(struct command *c);
 
 /* --- engine_time.c ------------------------------------------------------------------- */
 
-int64_t engine_deadline_ms(struct engine *e);	/* simulated; INT64_MAX */
-void engine_advance_step(struct engine *e);
+/* When something of the engine's own is due in simulated time. */
+int64_t engine_deadline_ms(struct engine *e);	/* INT64_MAX: nothing */
+void engine_advance_begin(struct engine *e, struct command *c);
+/* true: the clock has moved, turn again at once. */
+bool engine_advance_step(struct engine *e);
+void engine_advance_abandon(struct engine *e);
+void engine_answer(struct command *c);
 void engine_uuid(struct engine *e, uint8_t uuid_out[16]);
 void engine_send_clock(struct engine *e);
 void engine_send_settings(struct engine *e);

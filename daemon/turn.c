@@ -358,7 +358,7 @@ static void live_unlink(struct engine *e, uint32_t slot)
 	note->live_next = note->live_prev = 0;
 }
 
-static void live_append(struct engine *e, uint32_t slot)
+void turn_live_rotate(struct engine *e, uint32_t slot)
 {
 	struct slot_note *note = board_note(e->board, slot);
 
@@ -383,7 +383,7 @@ static void publish_draft(struct engine *e, struct draft *draft)
 	if (running && (!was || was->run != draft->job->run))
 		note->progressed = false;
 	if (running)
-		live_append(e, draft->slot);
+		turn_live_rotate(e, draft->slot);
 	else
 		live_unlink(e, draft->slot);
 	if (draft->job && job_state_is_final(draft->job->state) &&
@@ -440,7 +440,7 @@ void turn_publish(struct engine *e)
 
 		if (slot != SLOT_NONE &&
 		    board_at(e->board, slot)->state == JOB_RUNNING)
-			live_append(e, slot);
+			turn_live_rotate(e, slot);
 	}
 	board_publish_events(e->board, t->events.at, t->events.count);
 	for (size_t i = 0; i < t->drafts.count; i++)

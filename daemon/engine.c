@@ -1,0 +1,645 @@
+#include "daemon/engine.h"
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/random.h"
+#include "daemon/engine_private.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#define RETRY_MIN_MS 100
+#define RETRY_MAX_MS 5000
+#define QUIET_MS 1000			/* then the log is checkpointed */
+#define WAL_SOON_BYTES (16 << 20)	/* not even that is waited for */
+#define VACUUM_PAGES 64
+
+enum { EPOLL_WAKE = 1, EPOLL_SIGNAL, EPOLL_CLOCK };
+
+/* --- commands from other threads -------------------------------------------------- */
+
+struct command *command_new(enum command_kind kind)
+{
+	struct command *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	c->kind = kind;
+	c->if_match = -1;
+	sem_init(&c->answered, 0, 0);
+	return c;
+}
+
+void command_free(struct command *c)
+{
+	if (!c)
+		return;
+	command_reset(c);
+	free(c->patch.title);
+	free(c->patch.tags);
+	sem_destroy(&c->answered);
+	free(c);
+}
+
+void engine_answer(struct command *c)
+{
+	sem_post(&c->answered);		/* the last touch: it may be freed */
+}
+
+static void wake(struct engine *e)
+{
+	uint64_t one = 1;
+
+	/* it can only fail because it is awake already */
+	(void)!write(e->wake_fd, &one, sizeof(one));
+}
+
+/* May it be taken?  With the lock held. */
+static enum outcome admit(const struct engine *e)
+{
+	if (e->draining)
+		return OUTCOME_DRAINING;
+	if (e->store_failing)
+		return OUTCOME_STORE_UNAVAILABLE;
+	return e->waiting >= COMMANDS_WAITING ? OUTCOME_BUSY : OUTCOME_OK;
+}
+
+void engine_do(struct engine *e, struct command *c)
+{
+	bool was_empty;
+
+	pthread_mutex_lock(&e->queue_lock);
+	c->outcome = admit(e);
+	if (c->outcome != OUTCOME_OK) {
+		pthread_mutex_unlock(&e->queue_lock);
+		return;
+	}
+	was_empty = e->first == NULL;
+	c->next = NULL;
+	*e->last = c;
+	e->last = &c->next;
+	e->waiting++;
+	pthread_mutex_unlock(&e->queue_lock);
+	if (was_empty)
+		wake(e);
+	while (sem_wait(&c->answered) < 0 && errno == EINTR)
+		;
+}
+
+/* Moves up to TURN_COMMANDS into the turn; true: more wait. */
+static bool take_commands(struct engine *e)
+{
+	bool more;
+
+	pthread_mutex_lock(&e->queue_lock);
+	while (e->first && e->commands.count < TURN_COMMANDS &&
+	       LIST_ROOM(&e->commands)) {
+		e->commands.at[e->commands.count++] = e->first;
+		e->first = e->first->next;
+		e->waiting--;
+	}
+	if (!e->first)
+		e->last = &e->first;
+	more = e->first != NULL;
+	pthread_mutex_unlock(&e->queue_lock);
+	return more;
+}
+
+static void refuse_commands(struct engine *e, enum outcome outcome)
+{
+	for (size_t i = 0; i < e->commands.count; i++) {
+		command_reset(e->commands.at[i]);
+		e->commands.at[i]->outcome = outcome;
+		engine_answer(e->commands.at[i]);
+	}
+	e->commands.count = 0;
+}
+
+struct board *engine_board(struct engine *e)
+{
+	return e->board;
+}
+
+const struct settings *engine_settings(struct engine *e)
+{
+	const struct settings *s;
+
+	pthread_mutex_lock(&e->settings_lock);
+	s = settings_ref(e->settings);
+	pthread_mutex_unlock(&e->settings_lock);
+	return s;
+}
+
+bool engine_draining(struct engine *e)
+{
+	return e->draining;
+}
+
+const char *engine_not_ready(struct engine *e)
+{
+	if (e->draining)
+		return "The daemon is stopping.";
+	if (e->store_failing)
+		return "The store cannot be written.";
+	if (!e->worker_alive)
+		return "No worker is alive.";
+	return NULL;
+}
+
+/* --- what the crew tells ------------------------------------------------------------ */
+
+/* Progress goes to the board at once; what changes a job waits for the turn,
+ * the latest of each job. */
+void engine_on_record(void *user, unsigned worker, const struct record *r)
+{
+	struct engine *e = user;
+	struct job *job = board_at(e->board, r->slot);
+	struct slot_note *note;
+	size_t at;
+
+	if (!job || job->seq != r->job_seq || job->run != r->run ||
+	    job->state != JOB_RUNNING || job->worker != worker)
+		return;
+	note = board_note(e->board, r->slot);
+	if (r->progress > job->progress)
+		note->progressed = true;
+	if (r->kind == RECORD_PROGRESS) {
+		note->reported = true;
+		board_report(e->board, r->slot, r->progress, r->remaining_ms,
+			     r->at_ms);
+		if (r->stage == job->stage && !note->kept)
+			return;
+	}
+	if (!note->kept) {
+		if (!LIST_ROOM(&e->records))
+			return;		/* the worker's end will tell again */
+		note->kept = ++e->records.count;
+	}
+	at = note->kept - 1;
+	e->records.at[at].worker = worker;
+	e->records.at[at].record = *r;
+}
+
+void engine_on_lost(void *user, unsigned worker)
+{
+	struct engine *e = user;
+
+	e->crew_changed = true;
+	if (LIST_ROOM(&e->lost))
+		e->lost.at[e->lost.count++] = worker;
+}
+
+/* The records are taken: their jobs may keep new ones. */
+static void forget_records(struct engine *e)
+{
+	for (size_t i = 0; i < e->records.count; i++)
+		board_note(e->board, e->records.at[i].record.slot)->kept = 0;
+	e->records.count = 0;
+	e->lost.count = 0;
+}
+
+static void show_crew(struct engine *e)
+{
+	struct board_crew crew = { .paused = e->paused,
+				   .slots = crew_slots(e->crew) };
+	struct worker_report report;
+
+	for (unsigned i = 1; i <= CREW_MAX; i++) {
+		struct worker_info *info = &crew.workers[crew.worker_count];
+
+		if (!crew_report(e->crew, i, &report))
+			continue;
+		info->pid = report.pid;
+		info->slots = report.slots;
+		info->restarts = report.restarts;
+		info->since_ms = report.since_ms;
+		info->running = index_worker_running(e->index, i);
+		crew.worker_count++;
+	}
+	e->worker_alive = crew.worker_count > 0;
+	board_set_crew(e->board, &crew);
+}
+
+/* --- a turn ---------------------------------------------------------------------------- */
+
+/* What nobody asked for. */
+static int keep_house(struct engine *e)
+{
+	int r = job_collect(e);
+
+	(void)engine_deadline_ms(e);	/* asks for what is not known */
+	e->turn.purge_tombstones = e->next_tombstone_ms <= e->turn.now_ms;
+	e->turn.purge_keys = e->next_key_ms <= e->turn.now_ms;
+	if (r == 0)
+		r = job_write_progress(e);
+	return r < 0 ? r : job_dispatch(e);
+}
+
+static int finish_turn(struct engine *e, int r)
+{
+	if (r == 0 && !turn_is_empty(e))
+		r = turn_commit(e);
+	if (r == 0)
+		turn_publish(e);
+	else
+		turn_undo(e);
+	return r;
+}
+
+/* What happened counts before what is asked. */
+static int turn_whole(struct engine *e)
+{
+	int r = 0;
+
+	turn_begin(e);
+	for (size_t i = 0; r == 0 && i < e->records.count; i++)
+		r = job_record(e, &e->records.at[i]);
+	for (size_t i = 0; r == 0 && i < e->lost.count; i++)
+		r = job_worker_lost(e, e->lost.at[i]);
+	for (size_t i = 0; r == 0 && i < e->commands.count; i++)
+		r = command_decide(e, e->commands.at[i]);
+	if (r == 0)
+		r = keep_house(e);
+	return finish_turn(e, r);
+}
+
+static int turn_record(struct engine *e, const struct kept_record *kept)
+{
+	int r;
+
+	turn_begin(e);
+	r = finish_turn(e, job_record(e, kept));
+	if (r != -EIO)
+		return r;
+	log_error("record.failed", "job_seq=%lld error=%s",
+		  (long long)kept->record.job_seq,
+		  LOG_QUOTE(store_message(e->store)));
+	turn_begin(e);
+	r = finish_turn(e, job_fail_internal(e, kept));
+	if (r == -EIO) {
+		log_error("record.dropped", "job_seq=%lld error=%s",
+			  (long long)kept->record.job_seq,
+			  LOG_QUOTE(store_message(e->store)));
+		r = 0;
+	}
+	return r;
+}
+
+static int turn_command(struct engine *e, struct command *c)
+{
+	int r;
+
+	command_reset(c);
+	turn_begin(e);
+	r = finish_turn(e, command_decide(e, c));
+	if (r != -EIO)
+		return r;
+	log_error("command.failed", "kind=%d error=%s", (int)c->kind,
+		  LOG_QUOTE(store_message(e->store)));
+	command_reset(c);
+	c->outcome = OUTCOME_INTERNAL;
+	return 0;
+}
+
+/* One item a transaction: the one that fails alone is dropped. */
+static int turn_singly(struct engine *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < e->records.count; i++)
+		r = turn_record(e, &e->records.at[i]);
+	for (size_t i = 0; r == 0 && i < e->lost.count; i++) {
+		turn_begin(e);
+		r = finish_turn(e, job_worker_lost(e, e->lost.at[i]));
+	}
+	for (size_t i = 0; r == 0 && i < e->commands.count; i++)
+		r = turn_command(e, e->commands.at[i]);
+	if (r == 0) {
+		turn_begin(e);
+		r = finish_turn(e, keep_house(e));
+	}
+	return r;
+}
+
+static void store_failed(struct engine *e, int error)
+{
+	int64_t now = clock_real_mono_ms();
+
+	if (!e->store_failing) {
+		log_error("store.failed", "error=%s",
+			  LOG_QUOTE(store_message(e->store)));
+		e->retry_ms = RETRY_MIN_MS;
+	} else {
+		e->retry_ms = e->retry_ms * 2 > RETRY_MAX_MS
+				      ? RETRY_MAX_MS : e->retry_ms * 2;
+		log_debug("store.failed", "error=%s",
+			  LOG_QUOTE(store_message(e->store)));
+	}
+	e->store_failing = true;
+	e->retry_at_ms = now + e->retry_ms;
+	if (error == -EUCLEAN) {
+		log_error("store.corrupt", "error=%s",
+			  LOG_QUOTE(store_message(e->store)));
+		e->corrupt = true;
+	}
+}
+
+static void store_works(struct engine *e)
+{
+	if (e->store_failing)
+		log_info("store.recovered", NULL);
+	e->store_failing = false;
+}
+
+static void answer_commands(struct engine *e)
+{
+	for (size_t i = 0; i < e->commands.count; i++) {
+		struct command *c = e->commands.at[i];
+
+		if (c->kind == COMMAND_CLOCK_ADVANCE && !c->replayed &&
+		    c->outcome == OUTCOME_OK)
+			engine_advance_begin(e, c);
+		else
+			engine_answer(c);
+	}
+	e->commands.count = 0;
+}
+
+/* Progress and orders that a turn let out go to the workers; in manual time
+ * they are asked where their clocks then stand. */
+static void send_orders(struct engine *e, bool any)
+{
+	if (any && clock_is_manual())
+		engine_send_clock(e);
+	crew_flush(e->crew);
+}
+
+/* true: there is more to do at once. */
+static bool turn(struct engine *e)
+{
+	bool more = take_commands(e), dispatched;
+	int r;
+
+	if (e->store_failing && clock_real_mono_ms() < e->retry_at_ms) {
+		refuse_commands(e, OUTCOME_STORE_UNAVAILABLE);
+		return false;
+	}
+	r = e->store_failing ? store_probe(e->store) : 0;
+	if (r == 0)
+		r = turn_whole(e);
+	if (r == -EIO)
+		r = turn_singly(e);
+	if (r < 0) {
+		store_failed(e, r);
+		refuse_commands(e, OUTCOME_STORE_UNAVAILABLE);
+		return false;
+	}
+	store_works(e);
+	forget_records(e);
+	dispatched = e->turn.dispatched > 0;
+	answer_commands(e);
+	send_orders(e, dispatched || e->crew_changed);
+	if (e->crew_changed || dispatched)
+		show_crew(e);
+	e->crew_changed = false;
+	return more || e->turn.more;
+}
+
+/* --- the log of the database -------------------------------------------------------------- */
+
+static void checkpoint(struct engine *e)
+{
+	int64_t bytes = store_wal_bytes(e->store);
+	bool truncate = bytes > e->settings->store_wal_max_bytes;
+	int r = store_checkpoint(e->store, truncate);
+
+	if (r == -EBUSY && truncate && !e->reader_in_way) {
+		log_warning("store.reader_in_the_way", "wal_bytes=%lld",
+			    (long long)bytes);
+		e->reader_in_way = true;
+	} else if (r == 0) {
+		e->reader_in_way = false;
+		(void)store_vacuum_some(e->store, VACUUM_PAGES);
+	}
+}
+
+/* After a turn that wrote: soon, when it is quiet; at once if it is large. */
+static void consider_checkpoint(struct engine *e, bool wrote)
+{
+	int64_t now = clock_real_mono_ms();
+
+	if (wrote && e->checkpoint_at_ms == INT64_MAX)
+		e->checkpoint_at_ms = now + QUIET_MS;
+	if (e->store_failing || e->checkpoint_at_ms == INT64_MAX)
+		return;
+	if (now >= e->checkpoint_at_ms ||
+	    (wrote && store_wal_bytes(e->store) > WAL_SOON_BYTES)) {
+		checkpoint(e);
+		e->checkpoint_at_ms = INT64_MAX;
+	}
+}
+
+/* --- the loop ------------------------------------------------------------------------------- */
+
+static void earlier(int64_t *at, int64_t other)
+{
+	if (other < *at)
+		*at = other;
+}
+
+/* Real monotonic ms at which there is something to do. */
+static int64_t next_wake(struct engine *e, int64_t crew_ms, int64_t now)
+{
+	int64_t at = crew_ms;
+
+	if (e->store_failing) {
+		earlier(&at, e->retry_at_ms);
+		return at;
+	}
+	earlier(&at, e->checkpoint_at_ms);
+	if (e->live_first)
+		earlier(&at, board_note(e->board, e->live_first - 1)
+				     ->live_written_ms +
+			     e->settings->store_progress_write_ms);
+	if (!clock_is_manual()) {
+		int64_t due = engine_deadline_ms(e);
+
+		if (due != INT64_MAX) {
+			int64_t wait = due - clock_wall_ms();
+
+			earlier(&at, now + (wait > 0 ? wait : 0));
+		}
+	}
+	return at;
+}
+
+static int timeout_until(const struct engine *e, int64_t at, int64_t now)
+{
+	int64_t wait = at == INT64_MAX ? -1 : at > now ? at - now : 0;
+
+	if (e->hooks->turn_at_least_ms > 0 &&
+	    (wait < 0 || wait > e->hooks->turn_at_least_ms))
+		wait = e->hooks->turn_at_least_ms;
+	return wait > INT32_MAX ? INT32_MAX : (int)wait;
+}
+
+static void on_signal(struct engine *e, int signal_fd)
+{
+	struct signalfd_siginfo info;
+
+	while (read(signal_fd, &info, sizeof(info)) == sizeof(info)) {
+		switch (info.ssi_signo) {
+		case SIGCHLD:
+			crew_child_exited(e->crew);
+			break;
+		case SIGHUP:
+			e->hooks->reload(e->hooks->user);
+			break;
+		default:
+			if (!e->draining)
+				e->hooks->stop(e->hooks->user);
+		}
+	}
+}
+
+/* A clock that was set ends its timer; the promises are looked at again by
+ * the turn that follows. */
+static void watch_wall_clock(struct engine *e)
+{
+	struct itimerspec never = { .it_value.tv_sec = INT64_C(1) << 40 };
+
+	(void)timerfd_settime(e->clock_fd,
+			      TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET,
+			      &never, NULL);
+}
+
+static void on_event(struct engine *e, uint32_t what, int signal_fd)
+{
+	uint64_t count;
+
+	if (what == EPOLL_WAKE)
+		(void)!read(e->wake_fd, &count, sizeof(count));
+	else if (what == EPOLL_SIGNAL)
+		on_signal(e, signal_fd);
+	else if (what == EPOLL_CLOCK) {
+		(void)!read(e->clock_fd, &count, sizeof(count));
+		log_info("clock.set", NULL);
+		watch_wall_clock(e);
+	}
+	/* a worker's socket: the turn reads them all in rotation */
+}
+
+static int add_to_epoll(const struct engine *e, int fd, uint32_t what)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.u32 = what };
+
+	return epoll_ctl(e->epoll_fd, EPOLL_CTL_ADD, fd, &ev) < 0 ? -errno : 0;
+}
+
+int engine_watch_fds(struct engine *e)
+{
+	int r = add_to_epoll(e, e->wake_fd, EPOLL_WAKE);
+
+	if (r == 0)
+		r = add_to_epoll(e, e->clock_fd, EPOLL_CLOCK);
+	watch_wall_clock(e);
+	return r;
+}
+
+static int open_signals(struct engine *e)
+{
+	sigset_t set;
+	int fd, r;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGCHLD);
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (fd < 0)
+		return -errno;
+	r = add_to_epoll(e, fd, EPOLL_SIGNAL);
+	if (r < 0)
+		close(fd);
+	return r < 0 ? r : fd;
+}
+
+/* One pass: what came, a turn, and when to come back. */
+static int64_t pass(struct engine *e)
+{
+	int64_t crew_ms, event_seq = e->event_seq;
+	bool more;
+
+	more = crew_receive(e->crew, TURN_RECORDS) >= TURN_RECORDS;
+	crew_ms = crew_timers(e->crew);
+	if (crew_slots(e->crew) > 0 && !e->worker_alive)
+		e->crew_changed = true;
+	if (e->crew_changed)
+		show_crew(e);
+	more |= turn(e);
+	if (!more)
+		more = engine_advance_step(e);
+	crew_flush(e->crew);
+	consider_checkpoint(e, e->event_seq != event_seq);
+	e->hooks->turned(e->hooks->user);
+	return more ? 0 : next_wake(e, crew_ms, clock_real_mono_ms());
+}
+
+int engine_run(struct engine *e, const struct engine_hooks *hooks)
+{
+	struct epoll_event events[32];
+	int signal_fd;
+
+	e->hooks = hooks;
+	signal_fd = open_signals(e);
+	if (signal_fd < 0)
+		return 1;
+	while (!e->quitting && !e->corrupt) {
+		int64_t at = pass(e), now = clock_real_mono_ms();
+		int n = epoll_wait(e->epoll_fd, events, 32,
+				   timeout_until(e, at, now));
+
+		for (int i = 0; i < n; i++)
+			on_event(e, events[i].data.u32, signal_fd);
+	}
+	close(signal_fd);
+	return e->corrupt ? 1 : 0;
+}
+
+void engine_drain(struct engine *e)
+{
+	pthread_mutex_lock(&e->queue_lock);
+	e->draining = true;
+	pthread_mutex_unlock(&e->queue_lock);
+	engine_advance_abandon(e);
+	board_interrupt(e->board);
+}
+
+void engine_quit(struct engine *e)
+{
+	e->quitting = true;
+	wake(e);
+}
+
+void engine_set_settings(struct engine *e, const struct settings *settings)
+{
+	const struct settings *before = e->settings;
+	struct index_rules rules;
+
+	pthread_mutex_lock(&e->settings_lock);
+	e->settings = settings_ref(settings);
+	pthread_mutex_unlock(&e->settings_lock);
+	settings_unref(before);
+	engine_index_rules(e, &rules);
+	index_set_rules(e->index, &rules);
+	engine_send_settings(e);
+	e->next_expiry_ms = e->next_tombstone_ms = INT64_MIN;
+}

@@ -1,0 +1,519 @@
+/* engine_jobs.c -- what happens to jobs by itself: dispatch, the workers'
+ * records, lost workers, recovery, removal. */
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/random.h"
+#include "daemon/engine_private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LOSSES_MAX 3		/* workers a job may lose without progress */
+#define LIVE_ROWS_S 2000	/* live rows a second, in all */
+#define COLLECT_MIN 64
+
+/* --- steps that several stories share ------------------------------------------- */
+
+void job_set_expiry(struct engine *e, struct job *job)
+{
+	const struct settings *s = e->settings;
+
+	if (!job_state_is_final(job->state)) {
+		job->expires_ms = TIME_NONE;
+		return;
+	}
+	if (!job->ttl_given)
+		job->ttl_s = job->state == JOB_COMPLETED ? s->jobs_ttl_completed_s
+			   : job->state == JOB_ERROR ? s->jobs_ttl_error_s
+						     : s->jobs_ttl_canceled_s;
+	job->expires_ms = job->ttl_s == TTL_KEEP
+				  ? TIME_NONE
+				  : job->finished_ms + job->ttl_s * 1000;
+}
+
+void job_finish(struct engine *e, struct job *job, enum job_state state,
+		int64_t at_ms)
+{
+	job->state = state;
+	job->version++;
+	job->worker = 0;
+	job->paused_ms = TIME_NONE;
+	job->finished_ms = job->updated_ms = at_ms;
+	job->remaining_ms = 0;
+	job_set_expiry(e, job);
+}
+
+void job_begin_attempt(struct job *job, int64_t eligible_ms)
+{
+	job->state = JOB_QUEUED;
+	job->worker = 0;
+	job->attempt++;
+	job->progress = 0;
+	job->remaining_ms = -1;
+	job->stage = STAGE_NONE;
+	job->losses = 0;
+	job->started_ms = job->finished_ms = TIME_NONE;
+	job->paused_ms = job->expires_ms = TIME_NONE;
+	job->eligible_ms = eligible_ms;
+}
+
+void job_stop_run(struct engine *e, uint32_t slot, struct job *job,
+		  bool tell_worker)
+{
+	const struct job *shown = board_at(e->board, slot);
+
+	/* a run that this very turn began has nothing to show yet */
+	if (shown && shown->state == JOB_RUNNING && shown->run == job->run)
+		board_shown(e->board, slot, &job->progress,
+			    &job->remaining_ms);
+	if (tell_worker) {
+		struct order stop = { .kind = ORDER_STOP, .run = job->run,
+				      .slot = slot, .job_seq = job->seq };
+
+		/* if this fails the worker's records are dropped by number */
+		(void)turn_order(e, job->worker, &stop);
+	}
+	job->worker = 0;
+}
+
+/* The wall time of a worker's instant. */
+static int64_t wall_of(const struct engine *e, int64_t at_ms)
+{
+	int64_t ago = e->turn.mono_ms - at_ms;
+
+	return ago > 0 ? e->turn.now_ms - ago : e->turn.now_ms;
+}
+
+/* --- dispatch --------------------------------------------------------------------- */
+
+static int64_t running_on(void *user, unsigned worker)
+{
+	struct engine *e = user;
+
+	return index_worker_running(e->index, worker);
+}
+
+static int order_run(struct engine *e, uint32_t slot, const struct job *job)
+{
+	const struct simulate *simulate = job_simulate(job);
+	struct order order = { .kind = ORDER_RUN, .run = job->run,
+			       .slot = slot, .job_seq = job->seq };
+
+	order.start.key = job->key;
+	order.start.progress = job->progress;
+	order.start.attempt = job->attempt;
+	if (simulate) {
+		order.start.simulate_given = simulate->given;
+		order.start.duration_ms = simulate->duration_ms;
+		order.start.error_rate = simulate->error_rate;
+		order.start.fail_at = simulate->fail_at;
+		order.start.fail_attempts = simulate->fail_attempts;
+	}
+	return turn_order(e, job->worker, &order);
+}
+
+static int dispatch_one(struct engine *e, uint32_t slot, unsigned worker)
+{
+	struct job *job = turn_edit(e, slot);
+	int r;
+
+	if (!job)
+		return -ENOMEM;
+	job->state = JOB_RUNNING;
+	job->worker = worker;
+	job->run++;
+	job->version++;
+	if (job->started_ms == TIME_NONE)
+		job->started_ms = e->turn.now_ms;
+	if (job->stage == STAGE_NONE)
+		job->stage = STAGE_DOWNLOAD;
+	turn_put(e, slot);
+	r = turn_event(e, job, EVENT_STARTED, JOB_QUEUED, JOB_RUNNING,
+		       e->turn.now_ms, job_stage_name(job->stage));
+	return r < 0 ? r : order_run(e, slot, job);
+}
+
+int job_dispatch(struct engine *e)
+{
+	bool paused = e->turn.set_paused ? e->turn.paused : e->paused;
+	int r = 0;
+
+	index_promote(e->index, e->turn.now_ms);
+	while (r == 0 && !paused) {
+		uint32_t slot = index_next(e->index);
+		unsigned worker;
+
+		if (slot == QUEUE_NONE)
+			break;
+		if (e->turn.dispatched == TURN_DISPATCHES) {
+			e->turn.more = true;
+			break;
+		}
+		worker = crew_choose(e->crew, running_on, e);
+		if (worker == 0)
+			break;
+		r = dispatch_one(e, slot, worker);
+		e->turn.dispatched++;
+	}
+	return r;
+}
+
+/* --- records ------------------------------------------------------------------------ */
+
+/* The running job that a record speaks of; NULL: that run is over. */
+static const struct job *job_of(struct engine *e, unsigned worker,
+				const struct record *r)
+{
+	const struct job *job;
+
+	if (!board_at(e->board, r->slot))
+		return NULL;
+	job = turn_job(e, r->slot);
+	if (!job || job->seq != r->job_seq || job->run != r->run ||
+	    job->worker != worker || job->state != JOB_RUNNING)
+		return NULL;
+	return job;
+}
+
+static int record_stage(struct engine *e, const struct record *r)
+{
+	struct job *job = turn_edit(e, r->slot);
+	struct live_row row;
+
+	if (!job)
+		return -ENOMEM;
+	job->stage = r->stage;
+	job->version++;
+	job->progress = r->progress;
+	job->updated_ms = wall_of(e, r->at_ms);
+	turn_put_live(e, r->slot);
+	row = (struct live_row){ .job_seq = job->seq,
+				 .at_ms = job->updated_ms,
+				 .remaining_ms = r->remaining_ms,
+				 .progress = r->progress,
+				 .version = job->version,
+				 .stage = job->stage };
+	if (turn_live(e, &row) < 0)
+		return -ENOMEM;
+	return turn_event(e, job, EVENT_STAGE, JOB_RUNNING, JOB_RUNNING,
+			  job->updated_ms, job_stage_name(job->stage));
+}
+
+static int record_completed(struct engine *e, const struct record *r)
+{
+	struct job *job = turn_edit(e, r->slot);
+	int64_t at = wall_of(e, r->at_ms);
+
+	if (!job)
+		return -ENOMEM;
+	job->progress = 1;
+	job_finish(e, job, JOB_COMPLETED, at);
+	turn_put(e, r->slot);
+	return turn_event(e, job, EVENT_COMPLETED, JOB_RUNNING, JOB_COMPLETED,
+			  at, NULL);
+}
+
+/* restart_delay_ms, doubling with each attempt of this budget. */
+static int64_t restart_delay(const struct engine *e, uint32_t used)
+{
+	int64_t delay = e->settings->jobs_restart_delay_ms;
+	int64_t most = e->settings->jobs_restart_delay_max_ms;
+
+	for (uint32_t i = 1; i < used && delay < most; i++)
+		delay *= 2;
+	return delay < most ? delay : most;
+}
+
+static int fail(struct engine *e, uint32_t slot, enum job_error error,
+		double progress, int64_t at)
+{
+	struct job *job = turn_edit(e, slot);
+	uint32_t used;
+	int r;
+
+	if (!job)
+		return -ENOMEM;
+	used = job->attempt - job->budget_from + 1;
+	job->progress = progress;
+	job->last_error = error;
+	job->last_error_attempt = job->attempt;
+	if (job->on_error != ON_ERROR_RESTART || used >= job->max_attempts) {
+		job_finish(e, job, JOB_ERROR, at);
+		turn_put(e, slot);
+		return turn_event(e, job, EVENT_FAILED, JOB_RUNNING, JOB_ERROR,
+				  at, job_error_name(error));
+	}
+	/* the attempt's end and the next one's place in the queue are one
+	 * change, told as two events */
+	r = turn_event(e, job, EVENT_FAILED, JOB_RUNNING, JOB_QUEUED, at,
+		       job_error_name(error));
+	job_begin_attempt(job, at + restart_delay(e, used));
+	job->version++;
+	job->updated_ms = at;
+	turn_put(e, slot);
+	return r < 0 ? r : turn_event(e, job, EVENT_RESTARTED, JOB_QUEUED,
+				      JOB_QUEUED, at, NULL);
+}
+
+int job_record(struct engine *e, const struct kept_record *kept)
+{
+	const struct record *r = &kept->record;
+
+	if (!job_of(e, kept->worker, r))
+		return 0;
+	switch ((enum record_kind)r->kind) {
+	case RECORD_PROGRESS:
+		return record_stage(e, r);
+	case RECORD_COMPLETED:
+		return record_completed(e, r);
+	case RECORD_FAILED:
+		return fail(e, r->slot, r->error, r->progress,
+			    wall_of(e, r->at_ms));
+	case RECORD_ALIVE:
+	case RECORD_KINDS:
+		break;
+	}
+	return 0;
+}
+
+/* The record cannot be stored: its run ends, and says so. */
+int job_fail_internal(struct engine *e, const struct kept_record *kept)
+{
+	struct job *job;
+
+	if (!job_of(e, kept->worker, &kept->record))
+		return 0;
+	job = turn_edit(e, kept->record.slot);
+	if (!job)
+		return -ENOMEM;
+	job_stop_run(e, kept->record.slot, job,
+		     kept->record.kind == RECORD_PROGRESS);
+	job->last_error = ERROR_INTERNAL;
+	job->last_error_attempt = job->attempt;
+	job_finish(e, job, JOB_ERROR, e->turn.now_ms);
+	turn_put(e, kept->record.slot);
+	return turn_event(e, job, EVENT_FAILED, JOB_RUNNING, JOB_ERROR,
+			  e->turn.now_ms, job_error_name(ERROR_INTERNAL));
+}
+
+/* --- lost workers and recovery ---------------------------------------------------------- */
+
+static int requeue(struct engine *e, uint32_t slot, unsigned losses,
+		   const char *why)
+{
+	struct job *job = turn_edit(e, slot);
+
+	if (!job)
+		return -ENOMEM;
+	job_stop_run(e, slot, job, false);
+	job->state = JOB_QUEUED;
+	job->losses = losses;
+	job->version++;
+	turn_put(e, slot);
+	return turn_event(e, job, EVENT_REQUEUED, JOB_RUNNING, JOB_QUEUED,
+			  e->turn.now_ms, why);
+}
+
+static int lose_run(struct engine *e, uint32_t slot)
+{
+	const struct job *now = turn_job(e, slot);
+	bool progressed = board_note(e->board, slot)->progressed;
+	unsigned losses = progressed ? 1 : now->losses + 1;
+	struct job *job;
+
+	if (losses < LOSSES_MAX)
+		return requeue(e, slot, losses,
+			       job_error_name(ERROR_WORKER_LOST));
+	job = turn_edit(e, slot);
+	if (!job)
+		return -ENOMEM;
+	job_stop_run(e, slot, job, false);
+	job->last_error = ERROR_WORKER_LOST;
+	job->last_error_attempt = job->attempt;
+	job_finish(e, job, JOB_ERROR, e->turn.now_ms);
+	turn_put(e, slot);
+	return turn_event(e, job, EVENT_FAILED, JOB_RUNNING, JOB_ERROR,
+			  e->turn.now_ms, job_error_name(ERROR_WORKER_LOST));
+}
+
+int job_worker_lost(struct engine *e, unsigned worker)
+{
+	int r = 0;
+
+	/* published runs only: what this turn dispatches is decided later */
+	for (uint32_t at = e->live_first, next; r == 0 && at; at = next) {
+		const struct job *job = turn_job(e, at - 1);
+
+		next = board_note(e->board, at - 1)->live_next;
+		if (job && job->state == JOB_RUNNING && job->worker == worker)
+			r = lose_run(e, at - 1);
+	}
+	return r;
+}
+
+/* At start nothing runs yet: what the store calls running is queued again.
+ * The board holds every job by now; none has a worker. */
+int job_recover(struct engine *e)
+{
+	int r = 0;
+
+	for (uint32_t slot = 0; r == 0 && slot < board_slots(e->board);
+	     slot++) {
+		const struct job *job = board_at(e->board, slot);
+
+		if (job && job->state == JOB_RUNNING)
+			r = requeue(e, slot, job->losses, "recovery");
+	}
+	return r;
+}
+
+/* --- the job "default" ------------------------------------------------------------------- */
+
+static struct job *default_new(struct engine *e)
+{
+	struct job_parts none = { 0 };
+	struct job *job = job_new(&none);
+
+	if (!job)
+		return NULL;
+	job->seq = JOB_DEFAULT_SEQ;
+	job->priority = PRIORITY_MAX;
+	job->ttl_s = TTL_KEEP;
+	job->ttl_given = true;
+	job->on_error = e->settings->jobs_on_error;
+	job->max_attempts = e->settings->jobs_max_attempts;
+	job->key = random_key_of_text(JOB_DEFAULT_ID, strlen(JOB_DEFAULT_ID),
+				      0);
+	job->version = 1;
+	job->submitted_ms = job->updated_ms = job->eligible_ms =
+		e->turn.now_ms;
+	return job;
+}
+
+static int default_submit(struct engine *e)
+{
+	struct job *job = default_new(e);
+	uint32_t slot;
+	int r;
+
+	if (!job)
+		return -ENOMEM;
+	r = turn_add(e, job, &slot);
+	if (r < 0) {
+		job_unref(job);
+		return r;
+	}
+	return turn_event(e, job, EVENT_SUBMITTED, -1, JOB_QUEUED,
+			  e->turn.now_ms, NULL);
+}
+
+static int default_again(struct engine *e, uint32_t slot, enum job_state from)
+{
+	struct job *job = turn_edit(e, slot);
+
+	if (!job)
+		return -ENOMEM;
+	job_begin_attempt(job, e->turn.now_ms);
+	job->budget_from = job->attempt;
+	job->version++;
+	turn_put(e, slot);
+	return turn_event(e, job, EVENT_RESTARTED, from, JOB_QUEUED,
+			  e->turn.now_ms, NULL);
+}
+
+int job_default_start(struct engine *e)
+{
+	static const uint8_t none[16];
+	uint32_t slot = board_slot_of(e->board, none);
+	const struct job *job = slot == SLOT_NONE ? NULL : turn_job(e, slot);
+
+	if (!job)
+		return default_submit(e);
+	if (job_state_is_final(job->state))
+		return default_again(e, slot, job->state);
+	return 0;
+}
+
+/* --- removal -------------------------------------------------------------------------------- */
+
+static int collect_one(struct engine *e, int64_t seq)
+{
+	uint32_t slot = board_slot_of_seq(e->board, seq);
+	const struct job *job = slot == SLOT_NONE ? NULL : turn_job(e, slot);
+	int r;
+
+	/* a restart or an edit in this turn may have saved it */
+	if (!job || !job_state_is_final(job->state) ||
+	    job->expires_ms == TIME_NONE || job->expires_ms > e->turn.now_ms)
+		return 0;
+	r = turn_event(e, job, EVENT_REMOVED, job->state, -1, e->turn.now_ms,
+		       "ttl");
+	return r < 0 ? r : turn_remove(e, slot);
+}
+
+int job_collect(struct engine *e)
+{
+	int64_t seqs[512];
+	int limit = COLLECT_MIN, n, r = 0;
+
+	if (e->next_expiry_ms > e->turn.now_ms)
+		return 0;
+	if (e->turn.submitted * 2 > COLLECT_MIN)
+		limit = e->turn.submitted * 2 > 512 ? 512
+						    : e->turn.submitted * 2;
+	n = store_expired(e->store, e->turn.now_ms, seqs, limit);
+	if (n < 0)
+		return n;
+	for (int i = 0; r == 0 && i < n; i++)
+		r = collect_one(e, seqs[i]);
+	if (n == limit)
+		e->turn.more = true;
+	else
+		e->next_expiry_ms = INT64_MIN;	/* ask again */
+	return r;
+}
+
+/* --- progress rows ---------------------------------------------------------------------------- */
+
+int job_write_live(struct engine *e, uint32_t slot, const struct job *job)
+{
+	struct live_row row = { .job_seq = job->seq,
+				.at_ms = e->turn.now_ms,
+				.version = job->version,
+				.stage = job->stage };
+
+	board_shown(e->board, slot, &row.progress, &row.remaining_ms);
+	return turn_live(e, &row);
+}
+
+/* The rows that are due, oldest first, within the budget of all jobs. */
+int job_write_progress(struct engine *e)
+{
+	int64_t now = clock_real_mono_ms();
+	int64_t due = now - e->settings->store_progress_write_ms;
+	int64_t passed = now - e->live_budget_at_ms;
+	int r = 0;
+
+	e->live_budget += passed * LIVE_ROWS_S / 1000;
+	if (passed * LIVE_ROWS_S >= 1000)
+		e->live_budget_at_ms = now;
+	if (e->live_budget > LIVE_ROWS_S)
+		e->live_budget = LIVE_ROWS_S;
+	for (uint32_t at = e->live_first, next; r == 0 && at &&
+	     e->live_budget > 0; at = next) {
+		const struct slot_note *note = board_note(e->board, at - 1);
+
+		next = note->live_next;
+		if (note->live_written_ms > due)
+			break;
+		if (note->draft)
+			continue;	/* this turn writes it anyway */
+		if (note->reported)
+			r = job_write_live(e, at - 1, board_at(e->board, at - 1));
+		else
+			turn_live_rotate(e, at - 1);
+		e->live_budget--;
+	}
+	return r;
+}
