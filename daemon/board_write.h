@@ -27,6 +27,7 @@ struct job *board_at(struct board *b, uint32_t slot);
 /* What the engine keeps beside a job, in no need of a lock. */
 struct slot_note {
 	uint32_t draft;			/* its draft in this turn, + 1 */
+	uint32_t run_slot;		/* its number among what runs */
 	uint32_t kept;			/* its latest record not yet taken, + 1 */
 	bool progressed;		/* since its run began */
 	bool reported;			/* since its live row was written */

@@ -160,19 +160,24 @@ const char *engine_not_ready(struct engine *e)
 void engine_on_record(void *user, unsigned worker, const struct record *r)
 {
 	struct engine *e = user;
-	struct job *job = board_at(e->board, r->slot);
 	struct slot_note *note;
+	struct job *job;
+	uint32_t slot;
 	size_t at;
 
+	if (r->slot >= e->runs.count)
+		return;
+	slot = e->runs.at[r->slot];
+	job = board_at(e->board, slot);
 	if (!job || job->seq != r->job_seq || job->run != r->run ||
 	    job->state != JOB_RUNNING || job->worker != worker)
 		return;
-	note = board_note(e->board, r->slot);
+	note = board_note(e->board, slot);
 	if (r->progress > job->progress)
 		note->progressed = true;
 	if (r->kind == RECORD_PROGRESS) {
 		note->reported = true;
-		board_report(e->board, r->slot, r->progress, r->remaining_ms,
+		board_report(e->board, slot, r->progress, r->remaining_ms,
 			     r->at_ms);
 		if (r->stage == job->stage && !note->kept)
 			return;
@@ -185,6 +190,7 @@ void engine_on_record(void *user, unsigned worker, const struct record *r)
 	at = note->kept - 1;
 	e->records.at[at].worker = worker;
 	e->records.at[at].record = *r;
+	e->records.at[at].record.slot = slot;
 }
 
 void engine_on_lost(void *user, unsigned worker)

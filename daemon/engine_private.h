@@ -93,6 +93,9 @@ struct engine {
 	struct turn turn;
 	LIST(struct kept_record) records;
 	LIST(unsigned) lost;			/* workers, not yet dealt with */
+	/* what runs has a small number, its place in the workers' tables */
+	LIST(uint32_t) runs;			/* the slots on the board */
+	LIST(uint32_t) free_runs;
 	LIST(struct command *) commands;	/* those of this turn */
 	struct advance advance;
 	int64_t job_seq, event_seq;		/* last ones committed */

@@ -226,6 +226,8 @@ void engine_free(struct engine *e)
 	index_free(e->index);
 	free(e->records.at);
 	free(e->lost.at);
+	free(e->runs.at);
+	free(e->free_runs.at);
 	free(e->commands.at);
 	if (e->epoll_fd >= 0)
 		close(e->epoll_fd);

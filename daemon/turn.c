@@ -373,6 +373,48 @@ void turn_live_rotate(struct engine *e, uint32_t slot)
 	e->live_last = slot + 1;
 }
 
+/* A run's number is given when its order goes out, and is free again when it
+ * is over; its note keeps it, for the order to stop that follows. */
+static int run_begin(struct engine *e, uint32_t slot)
+{
+	uint32_t run;
+
+	if (e->free_runs.count > 0) {
+		run = e->free_runs.at[--e->free_runs.count];
+	} else {
+		if (!LIST_ROOM(&e->runs))
+			return -ENOMEM;
+		run = e->runs.count++;
+	}
+	e->runs.at[run] = slot;
+	board_note(e->board, slot)->run_slot = run;
+	return 0;
+}
+
+static void run_end(struct engine *e, const struct job *was,
+		    const struct job *now, uint32_t slot)
+{
+	if (!was || was->state != JOB_RUNNING || was->worker == 0 ||
+	    (now && now->state == JOB_RUNNING && now->run == was->run))
+		return;
+	if (LIST_ROOM(&e->free_runs))	/* else the number is not used again */
+		e->free_runs.at[e->free_runs.count++] =
+			board_note(e->board, slot)->run_slot;
+}
+
+static void send_order(struct engine *e, struct worker_order *order)
+{
+	uint32_t slot = order->order.slot;
+
+	if (order->order.kind == ORDER_RUN && run_begin(e, slot) < 0) {
+		log_error("run.no_memory", "job_seq=%lld",
+			  (long long)order->order.job_seq);
+		abort();
+	}
+	order->order.slot = board_note(e->board, slot)->run_slot;
+	(void)crew_order(e->crew, order->worker, &order->order);
+}
+
 static void publish_draft(struct engine *e, struct draft *draft)
 {
 	const struct job *was = board_at(e->board, draft->slot);
@@ -380,6 +422,7 @@ static void publish_draft(struct engine *e, struct draft *draft)
 	bool running = draft->job && draft->job->state == JOB_RUNNING;
 
 	note->draft = 0;
+	run_end(e, was, draft->job, draft->slot);
 	if (running && (!was || was->run != draft->job->run))
 		note->progressed = false;
 	if (running)
@@ -452,8 +495,7 @@ void turn_publish(struct engine *e)
 	if (t->purge_keys || t->keys.count > 0)
 		e->next_key_ms = INT64_MIN;
 	for (size_t i = 0; i < t->orders.count; i++)
-		(void)crew_order(e->crew, t->orders.at[i].worker,
-				 &t->orders.at[i].order);
+		send_order(e, &t->orders.at[i]);
 	turn_clear(e);
 }
 
