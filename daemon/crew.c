@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "daemon/crew.h"
 
 #include "core/clock.h"
@@ -11,6 +13,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define BACKOFF_MIN_MS 100

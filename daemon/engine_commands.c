@@ -490,7 +490,7 @@ static int patch(struct engine *e, struct command *c)
 {
 	char names[EVENT_DETAIL_BYTES];
 	enum outcome outcome;
-	struct edit edit;
+	struct edit edit = { 0 };
 	uint32_t slot;
 	const struct job *job = find(e, c->uuids[0], &slot, &outcome);
 	int r = results_new(c, 1);

@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "daemon/state_dir.h"
 
 #include <errno.h>
