@@ -205,10 +205,10 @@ async function refreshRows() {
 
 // One look at everything, for want of a stream: heard, silent or locked.
 async function poll(lastId) {
-	const view = jobPage.id !== null ? jobPage.load() : list.load();
 	try {
-		await Promise.all([refreshQueue(), view]);
-		await pollEvents(lastId);
+		await refreshQueue();
+		await Promise.all([pollEvents(lastId),
+			jobPage.id !== null ? jobPage.load() : list.load()]);
 		return "heard";
 	} catch (error) {
 		if (error instanceof Silence)
@@ -218,7 +218,7 @@ async function poll(lastId) {
 }
 
 // The stream's cursor by plain requests, for the plot below the line.  The
-// page itself was loaded above, so a refusal here costs nothing else.
+// page itself is loaded beside it, so a refusal here costs nothing else.
 async function pollEvents(lastId) {
 	try {
 		const after = lastId === null ? "" : `?after=${lastId}`;
@@ -492,9 +492,10 @@ function listen() {
 	on("#newer", "click", () => list.page > 0 && list.turn(-1));
 	on("#older", "click", () => list.hasOlder && list.turn(1));
 	on("#select-all", "change", (event) => {
-		for (const id of table.ids)
-			choose(id, event.target.checked);
+		const on = event.target.checked;
+		table.ids.forEach((id) => (on ? selected.add(id) : selected.delete(id)));
 		table.show(list.order, selected, gone);
+		showSelection();
 	});
 	on("#bulk", "click", (event) => {
 		const verb = event.target.closest("button")?.dataset.verb;

@@ -6,7 +6,7 @@ import { $, h, icon, s, setAttr, setHidden, setIcon, setText } from "./dom.js";
 import { changes, clearRefusal, give, showRefusal } from "./form.js";
 import { announce, complain } from "./say.js";
 import { stepWords, timeWords, updateVerbs, verbPlaces } from "./table.js";
-import { clockMs, isFinal, moment, nameOf, percent, span } from "./words.js";
+import { LIVE, clockMs, isFinal, moment, nameOf, percent, span } from "./words.js";
 
 const HISTORY_STEP = 500;
 const HISTORY_MAX = 5000;
@@ -331,8 +331,12 @@ export class JobPage {
 			setAttr(rect, "class", `fill-${part.state}`);
 			x += width;
 		});
-		setAttr(strip, "aria-label", `${spans.length} stretches, ` +
-			`${span(whole)} in all, each in the list below`);
+		const sums = LIVE.map((state) => [state, spans.reduce((sum, p) =>
+			sum + (p.state === state ? p.to - p.from : 0), 0)])
+			.filter(([, ms]) => ms > 0)
+			.map(([state, ms]) => `${span(ms)} ${state}`).join(", ");
+		setText($("#job-sums"), sums);
+		setAttr(strip, "aria-label", `Its life to scale: ${sums}`);
 	}
 
 	#sinceLast() {

@@ -8,6 +8,7 @@ import { ENDS, clock, count } from "./words.js";
 const WINDOW_MS = 300000;
 const BIN_MS = 5000;
 const GAP_MS = 15000;		// longer without a sample: nothing is drawn
+const KEPT = "heygend-waterline";
 const ABOVE = 104;
 const BELOW = 44;
 const AXIS = 18;
@@ -39,6 +40,8 @@ export class Waterline {
 		this.#svg = svg;
 		this.#caption = caption;
 		this.#furnish();
+		this.#remember();
+		addEventListener("pagehide", () => this.#keep());
 		new ResizeObserver(([entry]) => {
 			this.#width = Math.round(entry.contentRect.width);
 			this.draw();
@@ -98,6 +101,21 @@ export class Waterline {
 		const bin = this.#bins.get(number) ?? emptyBin();
 		bin[state]++;
 		this.#bins.set(number, bin);
+	}
+
+	// Kept over a reload of the page, for what a tab has seen.
+	#remember() {
+		const kept = sessionStorage.getItem(KEPT);
+		if (kept === null)
+			return;
+		const { samples, bins } = JSON.parse(kept);
+		this.#samples = samples;
+		this.#bins = new Map(bins);
+	}
+
+	#keep() {
+		sessionStorage.setItem(KEPT, JSON.stringify({
+			samples: this.#samples, bins: [...this.#bins] }));
 	}
 
 	// --- how it is drawn --------------------------------------------------
