@@ -1,5 +1,6 @@
 # Fuzz targets; fuzz.h says how to add one.
 FUZZ_TARGETS = \
+	%D%/fuzz_channel \
 	%D%/fuzz_json_check \
 	%D%/fuzz_settings \
 	$(NULL)
@@ -14,6 +15,13 @@ FUZZ_MAIN = %D%/replay.c
 FUZZ_LINK = $(AM_LDFLAGS)
 TESTS += $(FUZZ_TARGETS)
 endif
+
+tests_fuzz_fuzz_channel_SOURCES = \
+	%D%/fuzz.h \
+	%D%/fuzz_channel.c \
+	$(FUZZ_MAIN)
+tests_fuzz_fuzz_channel_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_channel_LDADD = libworker.la libcore.la
 
 tests_fuzz_fuzz_json_check_SOURCES = \
 	%D%/fuzz.h \
