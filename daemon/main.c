@@ -241,7 +241,7 @@ static int open_store(struct heygend *h)
 		return complain(EX_TEMPFAIL, "%s", message);
 	if (h->lock_fd < 0)
 		return complain(EXIT_FAILURE, "%s", message);
-	if (store_open(&h->store, dir, clock_wall_ms(), &why) < 0)
+	if (store_open(&h->store, dir, &why) < 0)
 		return complain(EXIT_FAILURE, "%s/%s: %s", dir, STORE_FILE,
 				why);
 	return 0;

@@ -7,6 +7,7 @@ UNIT_TESTS = \
 	%D%/test_job \
 	%D%/test_json_check \
 	%D%/test_log \
+	%D%/test_queue \
 	%D%/test_random \
 	%D%/test_reader \
 	%D%/test_retry \
@@ -41,6 +42,10 @@ tests_unit_test_json_check_LDADD = $(UNIT_LIBS)
 tests_unit_test_log_SOURCES = %D%/test_log.c
 tests_unit_test_log_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_log_LDADD = $(UNIT_LIBS)
+
+tests_unit_test_queue_SOURCES = %D%/test_queue.c
+tests_unit_test_queue_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_queue_LDADD = libdaemon.la $(UNIT_LIBS)
 
 tests_unit_test_random_SOURCES = %D%/test_random.c
 tests_unit_test_random_CFLAGS = $(UNIT_CFLAGS)
