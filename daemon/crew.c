@@ -164,6 +164,9 @@ void crew_set_clock(struct crew *crew, int64_t now_ms, double rate)
 	crew->clock.clock.now_ms = now_ms;
 	crew->clock.clock.rate = rate;
 	crew->clock.clock.tick = ++crew->tick;
+	/* a clock that runs is ours, also in a worker that starts later */
+	if (rate > 0)
+		crew->clock.clock.since_ns = now_ms * 1000000;
 	crew->has_clock = true;
 	for (unsigned i = 0; i < crew->count; i++)
 		(void)crew_order(crew, i + 1, &crew->clock);

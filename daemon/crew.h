@@ -33,7 +33,7 @@ void crew_free(struct crew *crew);	/* closes, then waits for their end */
 
 /* The orders each new worker begins with; they go to the living at once. */
 void crew_set_settings(struct crew *crew, const struct order_settings *s);
-/* A clock order to all; returns its tick. */
+/* A clock order to all; rate 1: now_ms is CLOCK_MONOTONIC's. */
 void crew_set_clock(struct crew *crew, int64_t now_ms, double rate);
 void crew_set_silence(struct crew *crew, int64_t worker_timeout_s);
 

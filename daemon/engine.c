@@ -93,14 +93,17 @@ void engine_do(struct engine *e, struct command *c)
 		;
 }
 
-/* Moves up to TURN_COMMANDS into the turn; true: more wait. */
+/* Moves up to TURN_COMMANDS, or as many as bring TURN_ITEMS jobs, into the
+ * turn; true: more wait. */
 static bool take_commands(struct engine *e)
 {
+	size_t items = 0;
 	bool more;
 
 	pthread_mutex_lock(&e->queue_lock);
 	while (e->first && e->commands.count < TURN_COMMANDS &&
-	       LIST_ROOM(&e->commands)) {
+	       items < TURN_ITEMS && LIST_ROOM(&e->commands)) {
+		items += e->first->count;
 		e->commands.at[e->commands.count++] = e->first;
 		e->first = e->first->next;
 		e->waiting--;
@@ -183,8 +186,12 @@ void engine_on_record(void *user, unsigned worker, const struct record *r)
 			return;
 	}
 	if (!note->kept) {
-		if (!LIST_ROOM(&e->records))
-			return;		/* the worker's end will tell again */
+		if (!LIST_ROOM(&e->records)) {
+			/* an end that is forgotten would be a job that
+			 * never ends; a new start loses nothing */
+			log_error("record.no_memory", NULL);
+			abort();
+		}
 		note->kept = ++e->records.count;
 	}
 	at = note->kept - 1;
@@ -369,6 +376,7 @@ static void answer_commands(struct engine *e)
 	for (size_t i = 0; i < e->commands.count; i++) {
 		struct command *c = e->commands.at[i];
 
+		e->default_asked |= c->kind == COMMAND_DEFAULT_JOB;
 		if (c->kind == COMMAND_CLOCK_ADVANCE && !c->replayed &&
 		    c->outcome == OUTCOME_OK)
 			engine_advance_begin(e, c);
@@ -647,5 +655,6 @@ void engine_set_settings(struct engine *e, const struct settings *settings)
 	engine_index_rules(e, &rules);
 	index_set_rules(e->index, &rules);
 	engine_send_settings(e);
+	e->put_settings = true;
 	e->next_expiry_ms = e->next_tombstone_ms = INT64_MIN;
 }

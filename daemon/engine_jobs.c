@@ -430,9 +430,24 @@ int job_default_start(struct engine *e)
 
 	if (!job)
 		return default_submit(e);
-	if (job_state_is_final(job->state))
+	if (job_state_is_final(job->state) && !e->default_asked)
 		return default_again(e, slot, job->state);
 	return 0;
+}
+
+/* [status] default_job = off: one of an earlier life goes. */
+int job_default_remove(struct engine *e)
+{
+	static const uint8_t none[16];
+	uint32_t slot = board_slot_of(e->board, none);
+	const struct job *job = slot == SLOT_NONE ? NULL : turn_job(e, slot);
+	int r;
+
+	if (!job)
+		return 0;
+	r = turn_event(e, job, EVENT_REMOVED, job->state, -1, e->turn.now_ms,
+		       "default_job=off");
+	return r < 0 ? r : turn_remove(e, slot);
 }
 
 /* --- removal -------------------------------------------------------------------------------- */

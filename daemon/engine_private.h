@@ -16,6 +16,7 @@
 
 /* What one turn takes at most. */
 #define TURN_COMMANDS 1024
+#define TURN_ITEMS 4096		/* jobs in those commands */
 #define TURN_RECORDS 4096
 #define TURN_DISPATCHES 4096
 #define TURN_PURGES 256
@@ -113,6 +114,8 @@ struct engine {
 	int64_t checkpoint_at_ms;		/* real, or INT64_MAX */
 	bool reader_in_way;
 	bool crew_changed;
+	bool put_settings;			/* the views' copy is out of date */
+	bool default_asked;			/* since the start */
 };
 
 /* --- turn.c: drafts ------------------------------------------------------------ */
@@ -152,6 +155,8 @@ int job_collect(struct engine *e);
 int job_recover(struct engine *e);
 int job_write_progress(struct engine *e);
 int job_default_start(struct engine *e);
+int job_default_remove(struct engine *e);
+int engine_put_settings(struct engine *e);
 /* Leaves `running`: shown progress stays, its worker is told.  For pause,
  * cancel, loss. */
 void job_stop_run(struct engine *e, uint32_t slot, struct job *job,

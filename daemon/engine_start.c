@@ -83,7 +83,7 @@ static int choose_seed(struct engine *e)
 }
 
 /* Numbers that the views for people need. */
-static int put_settings(struct engine *e)
+int engine_put_settings(struct engine *e)
 {
 	int r = store_put_meta(e->store, "aging_s", e->settings->jobs_aging_s);
 
@@ -98,7 +98,7 @@ static int first_meta(struct engine *e)
 	if (r == 0)
 		r = choose_seed(e);
 	if (r == 0)
-		r = put_settings(e);
+		r = engine_put_settings(e);
 	if (r == 0)
 		r = store_commit(e->store);
 	if (r < 0)
@@ -120,6 +120,8 @@ static int first_turn(struct engine *e)
 	r = job_recover(e);
 	if (r == 0 && e->settings->status_default_job == DEFAULT_JOB_START)
 		r = job_default_start(e);
+	else if (r == 0 && e->settings->status_default_job == DEFAULT_JOB_OFF)
+		r = job_default_remove(e);
 	if (r == 0 && !turn_is_empty(e))
 		r = turn_commit(e);
 	if (r == 0)

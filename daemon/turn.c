@@ -168,7 +168,9 @@ int turn_remove(struct engine *e, uint32_t slot)
 		draft->job = NULL;
 	}
 	(void)index_move(e->index, slot, now, NULL);
-	draft->removed_state = now->state;
+	/* an end that it did not have: only "default" goes before its end */
+	draft->removed_state = job_state_is_final(now->state) ? now->state
+							      : JOB_CANCELED;
 	return 0;
 }
 
@@ -220,7 +222,7 @@ bool turn_is_empty(const struct engine *e)
 
 	return t->drafts.count == 0 && t->events.count == 0 &&
 	       t->lives.count == 0 && t->keys.count == 0 && !t->set_paused &&
-	       !t->purge_tombstones && !t->purge_keys;
+	       !t->purge_tombstones && !t->purge_keys && !e->put_settings;
 }
 
 /* --- the commit ------------------------------------------------------------------- */
@@ -297,6 +299,8 @@ static int write_all(struct engine *e)
 		r = store_put_idempotency(e->store, &t->keys.at[i]);
 	if (r == 0 && t->set_paused)
 		r = store_put_meta(e->store, "queue_paused", t->paused);
+	if (r == 0 && e->put_settings)
+		r = engine_put_settings(e);
 	return r == 0 ? write_purges(e) : r;
 }
 
@@ -490,6 +494,7 @@ void turn_publish(struct engine *e)
 		board_wake(e->board, t->drafts.at[i].slot);
 	for (size_t i = 0; i < t->events.count; i++)
 		log_event(&t->events.at[i]);
+	e->put_settings = false;
 	if (t->purge_tombstones)
 		e->next_tombstone_ms = INT64_MIN;
 	if (t->purge_keys || t->keys.count > 0)

@@ -200,7 +200,7 @@ static int set_clock(struct worker *w, const struct order_clock *order)
 	int r;
 
 	w->clock = (struct sim_clock){
-		.now_ms = order->now_ms, .base_ns = mono_ns(),
+		.now_ms = order->now_ms, .base_ns = order->since_ns ? order->since_ns : mono_ns(),
 		.known = true, .runs = order->rate > 0
 	};
 	w->runs.grain_ms = w->clock.runs ? GRAIN_MS : 1;
