@@ -6,6 +6,8 @@ libdaemon_la_SOURCES = \
 	%D%/board_private.h \
 	%D%/board_wait.c \
 	%D%/board_write.h \
+	%D%/body.c \
+	%D%/body.h \
 	%D%/crew.c \
 	%D%/crew.h \
 	%D%/engine.c \
@@ -17,12 +19,33 @@ libdaemon_la_SOURCES = \
 	%D%/engine_start.c \
 	%D%/engine_time.c \
 	%D%/event.h \
+	%D%/headers.c \
+	%D%/headers.h \
+	%D%/http.c \
+	%D%/http.h \
+	%D%/http_access.c \
+	%D%/http_body.c \
+	%D%/http_fault.c \
+	%D%/http_private.h \
+	%D%/http_request.c \
+	%D%/http_request.h \
+	%D%/http_route.c \
+	%D%/http_stream.c \
+	%D%/http_stream.h \
+	%D%/http_watch.c \
+	%D%/http_watch.h \
 	%D%/index.c \
 	%D%/index.h \
+	%D%/keys.c \
+	%D%/keys.h \
+	%D%/metrics.c \
+	%D%/metrics.h \
 	%D%/notify.c \
 	%D%/notify.h \
 	%D%/options.c \
 	%D%/options.h \
+	%D%/query.c \
+	%D%/query.h \
 	%D%/queue.c \
 	%D%/queue.h \
 	%D%/reader.c \
@@ -30,7 +53,20 @@ libdaemon_la_SOURCES = \
 	%D%/reader_events.c \
 	%D%/reader_list.c \
 	%D%/reader_sql.h \
+	%D%/reply.c \
+	%D%/reply.h \
 	%D%/ring.c \
+	%D%/route_about.c \
+	%D%/route_asset.c \
+	%D%/route_bulk.c \
+	%D%/route_common.c \
+	%D%/route_job.c \
+	%D%/route_jobs.c \
+	%D%/route_queue.c \
+	%D%/route_status.c \
+	%D%/route_stream.c \
+	%D%/route_submit.c \
+	%D%/route_wait.c \
 	%D%/state_dir.c \
 	%D%/state_dir.h \
 	%D%/store.c \
@@ -45,12 +81,17 @@ libdaemon_la_SOURCES = \
 	%D%/store_sql.h \
 	%D%/table.c \
 	%D%/table.h \
+	%D%/text.c \
+	%D%/text.h \
 	%D%/turn.c \
+	%D%/wire_json.c \
+	%D%/wire_json.h \
 	$(NULL)
 nodist_libdaemon_la_SOURCES = \
 	sql/sql.c \
 	sql/sql.h \
 	$(NULL)
-libdaemon_la_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
-libdaemon_la_LIBADD = libcore.la $(SQLITE_LIBS)
+libdaemon_la_CFLAGS = $(AM_CFLAGS) $(CJSON_CFLAGS) $(SQLITE_CFLAGS)
+libdaemon_la_LIBADD = libassets.la libcore.la $(CIVETWEB_LIBS) $(CJSON_LIBS) \
+	$(SQLITE_LIBS)
 $(libdaemon_la_OBJECTS): sql/sql.h

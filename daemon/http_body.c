@@ -1,0 +1,120 @@
+#include "daemon/http_request.h"
+
+#include "core/clock.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define LINGER_MS 1000
+#define LINGER_BYTES (1 << 20)
+
+struct watch_peer request_peer(const struct request *r)
+{
+	struct watch_peer peer = {
+		.remote_port = (uint16_t)r->info->remote_port,
+		.local_port = (uint16_t)r->info->server_port,
+	};
+
+	memcpy(peer.remote_address, r->info->remote_addr,
+	       sizeof(peer.remote_address));
+	peer.remote_address[sizeof(peer.remote_address) - 1] = '\0';
+	return peer;
+}
+
+/* Bodies that are being read or used count, all together. */
+static bool bodies_take(struct http *h, int64_t bytes)
+{
+	if (__atomic_add_fetch(&h->body_bytes, bytes, __ATOMIC_RELAXED) <=
+	    HTTP_BODIES_BYTES)
+		return true;
+	__atomic_sub_fetch(&h->body_bytes, bytes, __ATOMIC_RELAXED);
+	return false;
+}
+
+/* The library waits for each read anew; the watch bounds them all. */
+static bool body_receive(struct request *r, char *to, int64_t length)
+{
+	struct watched watched = {
+		.peer = request_peer(r),
+		.deadline_ms = clock_real_mono_ms() + HTTP_BODY_DEADLINE_MS,
+	};
+	int64_t got = 0;
+	int n = 1;
+
+	watch_add(r->http->watch, &watched);
+	while (got < length && n > 0) {
+		n = mg_read(r->conn, to + got, (size_t)(length - got));
+		got += n > 0 ? n : 0;
+	}
+	watch_remove(r->http->watch, &watched);
+	r->unread -= got;
+	return got == length;
+}
+
+static bool expects_continue(struct request *r)
+{
+	const char *expect = header_get(&r->headers, HEADER_EXPECT);
+	static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
+
+	if (!expect)
+		return true;
+	if (strcasecmp(expect, "100-continue") != 0) {
+		reply_problem(&r->reply, 417, "expectation_failed",
+			      "Only 100-continue can be expected.");
+		return false;
+	}
+	return mg_write(r->conn, go_on, sizeof(go_on) - 1) > 0;
+}
+
+bool request_read_body(struct request *r)
+{
+	int64_t length = r->unread;
+
+	if (length == 0)
+		return true;
+	if (!expects_continue(r))
+		return false;
+	if (!bodies_take(r->http, length)) {
+		reply_header_int(&r->reply, "Retry-After", 1);
+		reply_problem(&r->reply, 503, "busy",
+			      "Too many bodies are being received.");
+		return false;
+	}
+	r->body_length = (size_t)length;
+	r->body = malloc((size_t)length);
+	if (!r->body) {
+		reply_no_memory(r);
+		return false;
+	}
+	if (body_receive(r, r->body, length))
+		return true;
+	r->close = true;
+	r->unread = 0;		/* nothing more will be read */
+	reply_problem(&r->reply, 408, "timeout",
+		      "The body did not arrive within %d s.",
+		      HTTP_BODY_DEADLINE_MS / 1000);
+	return false;
+}
+
+/* An answer given before the body was read would be lost in the reset that
+ * closing causes: some of the body is thrown away first. */
+void request_linger(struct request *r)
+{
+	struct watched watched = {
+		.peer = request_peer(r),
+		.deadline_ms = clock_real_mono_ms() + LINGER_MS,
+	};
+	int64_t left = r->unread < LINGER_BYTES ? r->unread : LINGER_BYTES;
+	char waste[4096];
+	int n = 1;
+
+	if (left <= 0 || header_get(&r->headers, HEADER_EXPECT))
+		return;
+	watch_add(r->http->watch, &watched);
+	while (left > 0 && n > 0) {
+		n = mg_read(r->conn, waste, sizeof(waste));
+		left -= n;
+	}
+	watch_remove(r->http->watch, &watched);
+}

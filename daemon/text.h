@@ -1,0 +1,38 @@
+/* text.h -- text that grows, and the pieces JSON is made of.
+ *
+ * Owns its memory.  A text that could not grow is `failed` and takes nothing
+ * more: writers need not look after each piece, whoever sends it does. */
+#ifndef DAEMON_TEXT_H
+#define DAEMON_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct text {			/* zero: an empty one */
+	char *data;		/* not NUL-terminated; text_string does that */
+	size_t length, size;
+	bool failed;
+};
+
+void text_free(struct text *t);		/* and back to zero */
+void text_clear(struct text *t);	/* keeps the memory, if it is little */
+bool text_reserve(struct text *t, size_t more);
+
+void text_put(struct text *t, const void *bytes, size_t length);
+void text_add(struct text *t, const char *string);
+void text_char(struct text *t, char c);
+void text_int(struct text *t, int64_t value);
+void text_printf(struct text *t, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+const char *text_string(struct text *t);	/* "" if it has failed */
+
+#define text_literal(t, literal) text_put(t, literal, sizeof(literal) - 1)
+
+/* JSON values.  A NULL string and TIME_NONE are written as null. */
+void text_json_string(struct text *t, const char *string);
+void text_json_bytes(struct text *t, const char *string, size_t length);
+void text_json_time(struct text *t, int64_t ms);
+void text_json_decimal(struct text *t, double value);	/* <= 4 decimals */
+
+#endif
