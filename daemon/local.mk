@@ -79,6 +79,8 @@ libdaemon_la_SOURCES = \
 	%D%/store_schema.c \
 	%D%/store_sql.c \
 	%D%/store_sql.h \
+	%D%/store_tools.c \
+	%D%/store_tools.h \
 	%D%/table.c \
 	%D%/table.h \
 	%D%/text.c \

@@ -1,0 +1,199 @@
+#include "daemon/store_tools.h"
+
+#include "daemon/store_sql.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BACKUP_PAGES 1024	/* at a time; a writer may go between */
+#define BACKUP_WAITS 600	/* of 50 ms, while a writer is in the way */
+#define BACKUP_WAIT_MS 50
+
+static int say(char *out, size_t size, int error, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+
+static int say(char *out, size_t size, int error, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(out, size, format, args);
+	va_end(args);
+	return error;
+}
+
+static int open_source(const char *dir, sqlite3 **db_out, char *message_out,
+		       size_t size)
+{
+	char path[STORE_PATH_BYTES];
+	int code;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, STORE_FILE);
+	code = sqlite3_open_v2(path, db_out, SQLITE_OPEN_READONLY, NULL);
+	if (code == SQLITE_OK)
+		code = sql_exec(*db_out, "SELECT 1 FROM sqlite_schema");
+	if (code == SQLITE_OK)
+		return 0;
+	(void)say(message_out, size, 0, "%s: %s", path,
+		  *db_out ? sqlite3_errmsg(*db_out) : sqlite3_errstr(code));
+	sqlite3_close(*db_out);
+	*db_out = NULL;
+	return sql_failure(code);
+}
+
+/* --- backup ------------------------------------------------------------------- */
+
+static int copy(sqlite3 *from, sqlite3 *to)
+{
+	sqlite3_backup *backup = sqlite3_backup_init(to, "main", from, "main");
+	int code, waits = 0;
+
+	if (!backup)
+		return sqlite3_errcode(to);
+	do {
+		code = sqlite3_backup_step(backup, BACKUP_PAGES);
+		if (code == SQLITE_BUSY || code == SQLITE_LOCKED) {
+			if (++waits > BACKUP_WAITS)
+				break;
+			sqlite3_sleep(BACKUP_WAIT_MS);
+			code = SQLITE_OK;
+		}
+	} while (code == SQLITE_OK);
+	(void)sqlite3_backup_finish(backup);
+	return code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+static int copy_to(sqlite3 *from, const char *file, char *message_out,
+		   size_t size)
+{
+	sqlite3 *to = NULL;
+	int code = sqlite3_open_v2(file, &to, SQLITE_OPEN_READWRITE, NULL);
+
+	if (code == SQLITE_OK)
+		code = copy(from, to);
+	/* a file of its own, not one with a log beside it */
+	if (code == SQLITE_OK)
+		code = sql_exec(to, "PRAGMA journal_mode = DELETE");
+	if (code != SQLITE_OK)
+		(void)say(message_out, size, 0, "cannot back up to %s: %s",
+			  file, sqlite3_errstr(code));
+	sqlite3_close(to);
+	return code == SQLITE_OK ? 0 : sql_failure(code);
+}
+
+int store_backup(const char *dir, const char *file, char *message_out,
+		 size_t size)
+{
+	sqlite3 *from = NULL;
+	int fd, r;
+
+	/* the name is taken first: nobody's file is written over */
+	fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+	if (fd < 0)
+		return say(message_out, size, -errno, "cannot create %s: %s",
+			   file, strerror(errno));
+	close(fd);
+	r = open_source(dir, &from, message_out, size);
+	if (r == 0)
+		r = copy_to(from, file, message_out, size);
+	sqlite3_close(from);
+	if (r < 0)
+		(void)unlink(file);
+	else
+		(void)say(message_out, size, 0, "backed up to %s", file);
+	return r;
+}
+
+/* --- check ---------------------------------------------------------------------- */
+
+/* Each counts rows that must not be there. */
+static const struct {
+	const char *sql, *wrong;
+} rules[] = {
+	{ "SELECT count(*) FROM live WHERE job_seq NOT IN (SELECT seq FROM job)",
+	  "rows of progress without a job" },
+	{ "SELECT count(*) FROM job WHERE state IN ('completed', 'error', "
+	  "'canceled') AND finished_ms IS NULL",
+	  "finished jobs without an end" },
+	{ "SELECT count(*) FROM job WHERE seq > "
+	  "coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'job'), "
+	  "9223372036854775807)",
+	  "jobs beyond the last ordinal" },
+};
+
+static int check_integrity(sqlite3 *db, char *message_out, size_t size)
+{
+	sqlite3_stmt *st = NULL;
+	int code = sql_prepare(db, "PRAGMA integrity_check(1)", &st), r = 0;
+
+	if (code == SQLITE_OK)
+		code = sqlite3_step(st);
+	if (code != SQLITE_ROW)
+		r = say(message_out, size, -EUCLEAN, "%s: %s", STORE_FILE,
+			sqlite3_errmsg(db));
+	else if (strcmp(column_text(st, 0), "ok") != 0)
+		r = say(message_out, size, -EUCLEAN, "%s is corrupt: %s",
+			STORE_FILE, column_text(st, 0));
+	sqlite3_finalize(st);
+	return r;
+}
+
+static int check_rules(sqlite3 *db, char *message_out, size_t size)
+{
+	for (size_t i = 0; i < sizeof(rules) / sizeof(*rules); i++) {
+		int64_t count = 0;
+		int code = sql_number(db, rules[i].sql, &count);
+
+		if (code != SQLITE_OK)
+			return say(message_out, size, -EUCLEAN, "%s: %s",
+				   STORE_FILE, sqlite3_errmsg(db));
+		if (count > 0)
+			return say(message_out, size, -EUCLEAN,
+				   "%s has %lld %s", STORE_FILE,
+				   (long long)count, rules[i].wrong);
+	}
+	return 0;
+}
+
+static int check_version(sqlite3 *db, char *message_out, size_t size)
+{
+	int64_t id = 0, version = 0;
+
+	if (sql_number(db, "PRAGMA application_id", &id) != SQLITE_OK ||
+	    sql_number(db, "PRAGMA user_version", &version) != SQLITE_OK)
+		return say(message_out, size, -EUCLEAN, "%s: %s", STORE_FILE,
+			   sqlite3_errmsg(db));
+	if (id != STORE_APPLICATION_ID)
+		return say(message_out, size, -ENOTSUP,
+			   "%s is not a job database", STORE_FILE);
+	if (version > SCHEMA_VERSION)
+		return say(message_out, size, -ENOTSUP,
+			   "%s has schema %lld, this heygend knows %d",
+			   STORE_FILE, (long long)version, SCHEMA_VERSION);
+	return 0;
+}
+
+int store_check(const char *dir, char *message_out, size_t size)
+{
+	sqlite3 *db = NULL;
+	int64_t jobs = 0;
+	int r = open_source(dir, &db, message_out, size);
+
+	if (r == 0)
+		r = check_version(db, message_out, size);
+	if (r == 0)
+		r = check_integrity(db, message_out, size);
+	if (r == 0)
+		r = check_rules(db, message_out, size);
+	if (r == 0) {
+		(void)sql_number(db, "SELECT count(*) FROM job", &jobs);
+		(void)say(message_out, size, 0, "%s/%s is whole: %lld jobs",
+			  dir, STORE_FILE, (long long)jobs);
+	}
+	sqlite3_close(db);
+	return r;
+}
