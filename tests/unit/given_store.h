@@ -44,4 +44,12 @@ struct job *stored_job(struct store *s, int64_t seq);
 
 /* main: every test with a fresh directory. */
 int given_run(const char *name, const TTest *const *tests, size_t count);
+
+/* The same for tests that run with _i = 0..times-1. */
+struct given_loop {
+	const TTest *test;
+	int times;
+};
+int given_run_loops(const char *name, const struct given_loop *loops,
+		    size_t count);
 #endif

@@ -15,6 +15,7 @@ UNIT_TESTS = \
 	%D%/test_settings \
 	%D%/test_simulation \
 	%D%/test_store \
+	%D%/test_store_faults \
 	%D%/test_store_files \
 	%D%/test_timers \
 	$(NULL)
@@ -91,6 +92,25 @@ tests_unit_test_store_files_SOURCES = \
 	$(NULL)
 tests_unit_test_store_files_CFLAGS = $(UNIT_CFLAGS) $(SQLITE_CFLAGS)
 tests_unit_test_store_files_LDADD = libdaemon.la $(SQLITE_LIBS) $(UNIT_LIBS)
+
+tests_unit_test_store_faults_SOURCES = \
+	%D%/given_store.c \
+	%D%/given_store.h \
+	%D%/test_store_faults.c \
+	%D%/vfs_fault.c \
+	%D%/vfs_fault.h \
+	$(NULL)
+tests_unit_test_store_faults_CFLAGS = $(UNIT_CFLAGS) $(SQLITE_CFLAGS)
+tests_unit_test_store_faults_LDADD = libdaemon.la $(SQLITE_LIBS) $(UNIT_LIBS)
+
+# The same disk for a real daemon: vfs_fault.h tells how.
+check_LTLIBRARIES += %D%/test_vfs.la
+tests_unit_test_vfs_la_SOURCES = %D%/vfs_fault.c %D%/vfs_fault.h
+tests_unit_test_vfs_la_CPPFLAGS = $(AM_CPPFLAGS) -DTEST_VFS_PRELOADED
+tests_unit_test_vfs_la_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
+tests_unit_test_vfs_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared \
+	-rpath /nowhere
+tests_unit_test_vfs_la_LIBADD = $(SQLITE_LIBS)
 
 tests_unit_test_timers_SOURCES = %D%/test_timers.c
 tests_unit_test_timers_CFLAGS = $(UNIT_CFLAGS)
