@@ -217,7 +217,8 @@ int given_run(const char *name, const TTest *const *tests, size_t count)
 {
 	struct given_loop loops[64];
 
-	ck_assert_uint_le(count, sizeof(loops) / sizeof(*loops));
+	if (count > sizeof(loops) / sizeof(*loops))
+		abort();
 	for (size_t i = 0; i < count; i++)
 		loops[i] = (struct given_loop){ tests[i], 1 };
 	return given_run_loops(name, loops, count);
