@@ -398,7 +398,7 @@ HG_API hg_err hg_queue(hg_client *c, const char *verb, char **json_out);
  * inside hg_watch_step() only, and may add and drop; after its last report a job
  * is dropped by itself.  With several watches at work on one client no stream or
  * held request is used, as they would share its one connection: they poll.
- * HG_EINVAL: c or on_change is NULL.  HG_ENOMEM. */
+ * on_change may be NULL.  HG_EINVAL, HG_ENOMEM. */
 HG_API hg_err hg_watch_new(hg_client *c, hg_job_fn on_change, void *user,
 			   hg_watch **watch_out);
 
@@ -409,7 +409,7 @@ HG_API hg_err hg_watch_add(hg_watch *w, const char *id);
 HG_API hg_err hg_watch_drop(hg_watch *w, const char *id);
 
 /* hg_watch_fd -- one descriptor (an epoll of sockets, timer, wake-up), valid
- * until the client is freed: when it is readable, step.  Never read, close or
+ * until the watch is freed: when it is readable, step.  Never read, close or
  * change it.  -1 for NULL. */
 HG_API int hg_watch_fd(const hg_watch *w);
 

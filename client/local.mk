@@ -15,3 +15,39 @@ noinst_HEADERS += \
 	%D%/memory.h \
 	%D%/pace.h \
 	$(NULL)
+
+# The library.  Nothing but HG_API leaves it: the list is compared by a test.
+lib_LTLIBRARIES += libheygen-client.la
+libheygen_client_la_SOURCES = \
+	core/json_check.c \
+	core/json_check.h \
+	%D%/buf.c \
+	%D%/buf.h \
+	%D%/call.c \
+	%D%/calls.c \
+	%D%/client.c \
+	%D%/error.c \
+	%D%/error.h \
+	%D%/internal.h \
+	%D%/job.c \
+	%D%/look.c \
+	%D%/pace_until.c \
+	%D%/sse.c \
+	%D%/sse.h \
+	%D%/transport.c \
+	%D%/transport.h \
+	%D%/watch.c \
+	%D%/watch.h \
+	%D%/watch_plan.c \
+	%D%/watch_read.c \
+	%D%/watch_set.c \
+	%D%/wire.c \
+	%D%/wire.h \
+	%D%/wire_out.c \
+	$(NULL)
+libheygen_client_la_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS) $(CJSON_CFLAGS) \
+	-fvisibility=hidden
+libheygen_client_la_LIBADD = libpace.la $(CURL_LIBS) $(CJSON_LIBS)
+libheygen_client_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 \
+	-no-undefined -export-symbols-regex '^hg_[a-z]'
+EXTRA_DIST += %D%/libheygen-client.syms
