@@ -93,7 +93,13 @@ nodist_libdaemon_la_SOURCES = \
 	sql/sql.c \
 	sql/sql.h \
 	$(NULL)
-libdaemon_la_CFLAGS = $(AM_CFLAGS) $(CJSON_CFLAGS) $(SQLITE_CFLAGS)
+libdaemon_la_CFLAGS = $(AM_CFLAGS) $(CJSON_CFLAGS) $(SQLITE_CFLAGS) \
+	$(SYSTEMD_CFLAGS)
 libdaemon_la_LIBADD = libassets.la libcore.la $(CIVETWEB_LIBS) $(CJSON_LIBS) \
-	$(SQLITE_LIBS)
+	$(SQLITE_LIBS) $(SYSTEMD_LIBS)
 $(libdaemon_la_OBJECTS): sql/sql.h
+
+sbin_PROGRAMS += heygend
+heygend_SOURCES = %D%/main.c
+heygend_CPPFLAGS = $(AM_CPPFLAGS) -DPKGLIBEXECDIR='"$(pkglibexecdir)"'
+heygend_LDADD = libdaemon.la

@@ -4,4 +4,5 @@ include tests/fuzz/local.mk
 include tests/system/local.mk
 EXTRA_DIST += \
 	%D%/data/random.txt \
+	%D%/demo.sh \
 	$(NULL)
