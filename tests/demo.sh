@@ -139,7 +139,7 @@ second=$(field started_at "$(call GET "/v1/jobs/$patient")")
 
 # --- the end --------------------------------------------------------------------
 say "status of Success: $(call GET "/status?job_id=$success")"
-workers=$(pgrep -P "$daemon")
+workers=$(pgrep -P "$daemon" -x heygen-worker)
 kill -TERM "$daemon"
 wait "$daemon"
 status=$?
