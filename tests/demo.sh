@@ -79,7 +79,7 @@ is() {
 "$build/heygend" --listen 127.0.0.1:0 --state-dir "$dir/state" \
 	--set jobs.workers=2 --set jobs.slots=2 --set status.default_job=off \
 	--set jobs.restart_delay_ms=200 --set simulation.error_rate=0 \
-	>"$dir/out" 2> >(sed -u 's/^/[heygend] /; s/ ts=[^ ]*$//') &
+	2> >(sed -u 's/^/[heygend] /; s/ ts=[^ ]*$//') >"$dir/out" &
 daemon=$!
 for i in $(seq 200); do
 	base=$(sed -n 's/^heygend: ready //p' "$dir/out")
