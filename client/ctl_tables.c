@@ -1,0 +1,180 @@
+#include "client/ctl.h"
+#include "client/ctl_options.h"
+
+#define FIELD(name) offsetof(struct options, name)
+#define MS_MAX INT64_C(1000000000000)		/* 31 years */
+#define SAFE_MAX INT64_C(9007199254740991)	/* 2^53 - 1 */
+
+static const char *const form_words[] = { "table", "json", "jsonl", "tsv",
+					  "id", NULL };
+static const char *const color_words[] = { "auto", "always", "never", NULL };
+/* in the order of hg_profile, of hg_on_error behind its default, of HG_USE_* */
+static const char *const profile_words[] = { "balanced", "cost", "latency",
+					     NULL };
+static const char *const on_error_words[] = { "stop", "restart", NULL };
+static const char *const use_words[] = { "sse", "hold", "eta", "history",
+					 "bulk", NULL };
+static const char *const queue_words[] = { "pause", "resume", NULL };
+static const char *const shell_words[] = { "bash", "zsh", "fish", NULL };
+const char *const state_words[] = { "queued", "running", "paused", "completed",
+				    "error", "canceled", NULL };
+const char *const priority_words[] = { "low", "normal", "high", "urgent",
+				       NULL };
+const char *const sort_words[] = { "submitted", "title", "state", "priority",
+				   "progress", "remaining", "finished", NULL };
+
+/* clang-format off */
+const struct option_row option_rows[] = {
+	/* --- every verb --- */
+	{ "server", 's', KIND_TEXT, TAKE_GLOBAL, FIELD(server), "URL", NULL, 0, 0,
+	  "the server to talk to; else $HEYGENCTL_SERVER, else http://127.0.0.1:8080" },
+	{ "api-key-file", 0, KIND_FILE, TAKE_GLOBAL, FIELD(api_key_file), "FILE", NULL, 0, 0,
+	  "read the API key from FILE; else $HEYGENCTL_API_KEY is the key" },
+	{ "output", 'o', KIND_CHOICE, TAKE_GLOBAL, FIELD(form), "FORM", form_words, 0, 0,
+	  "print as table, json, jsonl, tsv or id" },
+	{ "quiet", 'q', KIND_FLAG, TAKE_GLOBAL, FIELD(quiet), NULL, NULL, 0, 0,
+	  "no progress and no remarks on standard error, only errors" },
+	{ "verbose", 'v', KIND_COUNT, TAKE_GLOBAL, FIELD(verbose), NULL, NULL, 0, 0,
+	  "say why each poll is made when it is made; twice: each request" },
+	{ "color", 0, KIND_CHOICE, TAKE_GLOBAL, FIELD(color), "WHEN", color_words, 0, 0,
+	  "use color auto, always or never; auto obeys $NO_COLOR" },
+	{ "request-timeout", 0, KIND_DURATION, TAKE_GLOBAL, FIELD(request_timeout_ms), "D", NULL, 1, 86400000,
+	  "give up one request and its retries after D; 30s by default" },
+	{ "help", 'h', KIND_FLAG, TAKE_GLOBAL, FIELD(help), NULL, NULL, 0, 0,
+	  "explain the verb and end" },
+	{ "version", 'V', KIND_FLAG, TAKE_GLOBAL, FIELD(version), NULL, NULL, 0, 0,
+	  "print the version and end" },
+	/* --- a new job --- */
+	{ "title", 0, KIND_TEXT, TAKE_SUBMIT, FIELD(title), "TEXT", NULL, 0, 0,
+	  "name the job" },
+	{ "from", 0, KIND_TEXT, TAKE_SUBMIT, FIELD(from), "LANG", NULL, 0, 0,
+	  "the language spoken in the video" },
+	{ "to", 0, KIND_TEXT, TAKE_SUBMIT, FIELD(to), "LANG", NULL, 0, 0,
+	  "the language to translate it to" },
+	{ "priority", 0, KIND_PRIORITY, TAKE_SUBMIT, FIELD(priority), "P", priority_words, -100, 100,
+	  "from -100 to 100, larger first, or low, normal, high, urgent" },
+	{ "on-error", 0, KIND_CHOICE, TAKE_SUBMIT, FIELD(on_error), "WHAT", on_error_words, 0, 0,
+	  "when an attempt fails: stop or restart; else as the server is set" },
+	{ "max-attempts", 0, KIND_INTEGER, TAKE_SUBMIT, FIELD(max_attempts), "N", NULL, 1, 100,
+	  "with restart: how many attempts in all" },
+	{ "ttl", 0, KIND_KEPT, TAKE_SUBMIT, FIELD(ttl_ms), "D", NULL, 1000, MS_MAX,
+	  "remove the job D after its end; keep: never" },
+	{ "not-before", 0, KIND_MOMENT, TAKE_SUBMIT, FIELD(not_before), "T", NULL, 0, 0,
+	  "start in T (a duration) or at T (RFC 3339), not earlier" },
+	{ "tag", 0, KIND_WORDS, TAKE_SUBMIT, FIELD(tags), "T", NULL, 0, 0,
+	  "mark the job with the tag T; may be repeated" },
+	{ "idempotency-key", 0, KIND_TEXT, TAKE_SUBMIT, FIELD(idempotency_key), "KEY", NULL, 0, 0,
+	  "submit once however often this is run with KEY" },
+	{ "duration", 0, KIND_DURATION, TAKE_SUBMIT, FIELD(duration_ms), "D", NULL, 1, MS_MAX,
+	  "simulate a translation that takes D" },
+	{ "error-rate", 0, KIND_REAL, TAKE_SUBMIT, FIELD(error_rate), "R", NULL, 0, 1,
+	  "simulate failure with probability R, 0 to 1" },
+	{ "fail-at", 0, KIND_REAL, TAKE_SUBMIT, FIELD(fail_at), "P", NULL, 0, 1,
+	  "simulate failure at progress P, 0 to 1" },
+	{ "fail-attempts", 0, KIND_INTEGER, TAKE_SUBMIT, FIELD(fail_attempts), "N", NULL, 1, 1000000,
+	  "simulate failure of the first N attempts and no later one" },
+	{ "seed", 0, KIND_INTEGER, TAKE_SUBMIT, FIELD(seed), "N", NULL, 1, SAFE_MAX,
+	  "draw what is random from N, so that it can be repeated" },
+	{ "count", 0, KIND_INTEGER, TAKE_SUBMIT, FIELD(count), "N", NULL, 1, 100000,
+	  "submit N such jobs" },
+	{ "json-file", 0, KIND_FILE, TAKE_SUBMIT, FIELD(json_file), "FILE", NULL, 0, 0,
+	  "read one job, a list of jobs or {\"jobs\":[...]} from FILE, - is standard input; options override its fields" },
+	/* --- waiting --- */
+	{ "timeout", 0, KIND_DURATION, TAKE_WAIT, FIELD(timeout_ms), "D", NULL, 0, MS_MAX,
+	  "stop waiting after D; the jobs go on" },
+	{ "any", 0, KIND_FLAG, TAKE_UNTIL, FIELD(any), NULL, NULL, 0, 0,
+	  "stop waiting as soon as one job has ended" },
+	{ "cancel-on-timeout", 0, KIND_FLAG, TAKE_UNTIL, FIELD(cancel_on_timeout), NULL, NULL, 0, 0,
+	  "cancel what has not ended when --timeout is over" },
+	{ "profile", 0, KIND_CHOICE, TAKE_WAIT, FIELD(profile), "NAME", profile_words, 0, 0,
+	  "fewer requests or less delay: cost, balanced, latency" },
+	{ "use", 0, KIND_MASK, TAKE_WAIT, FIELD(use), "LIST", use_words, 0, 0,
+	  "wait only by these: sse, hold, eta, history, bulk" },
+	{ "history", 0, KIND_FILE, TAKE_WAIT, FIELD(history), "FILE", NULL, 0, 0,
+	  "remember in FILE how long jobs take, for the next time" },
+	{ "stats", 0, KIND_FLAG, TAKE_WAIT, FIELD(stats), NULL, NULL, 0, 0,
+	  "say at the end how many requests it took and how late we knew" },
+	/* --- which jobs --- */
+	{ "all", 0, KIND_FLAG, TAKE_MANY, FIELD(all), NULL, NULL, 0, 0,
+	  "every job the verb can act on" },
+	{ "all", 0, KIND_FLAG, TAKE_LIST, FIELD(all), NULL, NULL, 0, 0,
+	  "every job, however many" },
+	{ "state", 0, KIND_STATES, TAKE_FILTER, FIELD(states), "S", state_words, 0, 0,
+	  "only jobs in these states: S,S...; may be repeated" },
+	{ "tag", 0, KIND_WORDS, TAKE_FILTER | TAKE_WATCH, FIELD(tags), "T", NULL, 0, 0,
+	  "only jobs with the tag T; repeated: with all of them" },
+	{ "limit", 0, KIND_INTEGER, TAKE_LIST, FIELD(limit), "N", NULL, 1, 1000000,
+	  "the newest N jobs; 50 by default" },
+	{ "sort", 0, KIND_SORT, TAKE_LIST, FIELD(sort), "KEY", sort_words, 0, 0,
+	  "order by submitted, title, state, priority, progress, remaining or finished; -KEY: backwards" },
+	{ "yes", 'y', KIND_FLAG, TAKE_MANY, FIELD(yes), NULL, NULL, 0, 0,
+	  "do not ask before acting on many" },
+	{ "dry-run", 'n', KIND_FLAG, TAKE_MANY, FIELD(dry_run), NULL, NULL, 0, 0,
+	  "show the jobs and leave them alone" },
+	{ .name = NULL }
+};
+
+#define MANY (TAKE_FILTER | TAKE_MANY)
+#define MANY_ARGS "ID...|--all|--state S|--tag T"
+
+const struct verb_row verb_rows[] = {
+	{ "submit", "[URL]", ARGS_URL, 0, 1, TAKE_SUBMIT, NULL, verb_submit,
+	  "queue a translation and print its id",
+	  "Several jobs (--count, --json-file) are queued all or none, in batches of 1000.", NULL },
+	{ "run", "[URL]", ARGS_URL, 0, 1, TAKE_SUBMIT | TAKE_WAIT | TAKE_UNTIL, NULL, verb_run,
+	  "submit, and wait for the end",
+	  "An interrupt ends the waiting, never the job.", NULL },
+	{ "wait", "ID...", ARGS_IDS, 1, -1, TAKE_WAIT | TAKE_UNTIL, NULL, verb_wait,
+	  "wait until jobs have ended",
+	  "An interrupt ends the waiting, never the jobs. An ID of - reads ids from standard input.", NULL },
+	{ "watch", "[ID...|--tag T]", ARGS_IDS, 0, -1, TAKE_WAIT | TAKE_WATCH, NULL, verb_watch,
+	  "print a line for each change of jobs",
+	  "With ids or a tag it ends when all of those jobs have ended, and waits for the first job of a tag nobody has yet. With neither it shows every job until it is interrupted. An ID of - reads ids from standard input.", NULL },
+	{ "status", "[ID]", ARGS_IDS, 0, 1, 0, NULL, verb_status,
+	  "print one word: pending, completed or error",
+	  "Works on servers that have only GET /status as well. The exit code is 0 whatever the word.", NULL },
+	{ "show", "ID...", ARGS_IDS, 1, -1, 0, NULL, verb_show,
+	  "print all that is known of jobs",
+	  "An ID of - reads ids from standard input.", NULL },
+	{ "list", "", ARGS_NONE, 0, 0, TAKE_FILTER | TAKE_LIST, NULL, verb_list,
+	  "print jobs, the newest first", NULL, NULL },
+	{ "pause", MANY_ARGS, ARGS_IDS, 0, -1, MANY, NULL, verb_pause,
+	  "stop jobs where they are, and free their slots",
+	  "An ID of - reads ids from standard input.",
+	  "queued,running" },
+	{ "resume", MANY_ARGS, ARGS_IDS, 0, -1, MANY, NULL, verb_resume,
+	  "let paused jobs go on at their old place in the queue",
+	  "An ID of - reads ids from standard input.",
+	  "paused" },
+	{ "cancel", MANY_ARGS, ARGS_IDS, 0, -1, MANY, NULL, verb_cancel,
+	  "end jobs for good",
+	  "An ID of - reads ids from standard input.",
+	  "queued,running,paused" },
+	{ "restart", MANY_ARGS, ARGS_IDS, 0, -1, MANY, NULL, verb_restart,
+	  "begin ended jobs anew",
+	  "An ID of - reads ids from standard input.",
+	  "completed,error,canceled" },
+	{ "remove", MANY_ARGS, ARGS_IDS, 0, -1, MANY, NULL, verb_remove,
+	  "forget ended jobs",
+	  "An ID of - reads ids from standard input.",
+	  "completed,error,canceled" },
+	{ "priority", "N|NAME " MANY_ARGS, ARGS_PRIORITY, 1, -1, MANY, NULL, verb_priority,
+	  "move waiting jobs in the queue",
+	  "N is -100 to 100, larger first; NAME is low, normal, high or urgent. An ID of - reads ids from standard input.",
+	  "queued,paused" },
+	{ "events", "ID", ARGS_IDS, 1, 1, 0, NULL, verb_events,
+	  "print the history of a job", NULL, NULL },
+	{ "queue", "[pause|resume]", ARGS_WORDS, 0, 1, 0, queue_words, verb_queue,
+	  "show the queue, or stop and start the dispatching of jobs",
+	  "While the queue is paused, running jobs go on and no other one starts.", NULL },
+	{ "ping", "", ARGS_NONE, 0, 0, 0, NULL, verb_ping,
+	  "ask whether the server answers, and how fast", NULL, NULL },
+	{ "completion", "bash|zsh|fish", ARGS_WORDS, 1, 1, 0, shell_words, verb_completion,
+	  "print the completion script of a shell", NULL, NULL },
+	{ "help", "[VERB]", ARGS_VERB, 0, 1, 0, NULL, verb_help,
+	  "explain a verb", NULL, NULL },
+	{ "version", "", ARGS_NONE, 0, 0, 0, NULL, verb_version,
+	  "print the versions of the program and the library", NULL, NULL },
+	{ .name = NULL }
+};
+/* clang-format on */
