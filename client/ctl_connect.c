@@ -1,0 +1,144 @@
+#define _GNU_SOURCE
+#include "client/ctl.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+
+#define DEFAULT_SERVER "http://127.0.0.1:8080"
+#define KEY_BYTES 4096		/* a line longer than this is no key */
+
+/* --- what the library tells ------------------------------------------------------ */
+
+/* What waits in the face of failures says so on the screen. */
+static void notice_failure(struct ctl *ctl, const char *fields)
+{
+	const char *why = strstr(fields, "why=");
+	struct text t = { 0 };
+
+	text_add(&t, "no answer");
+	if (why && why[4] == '"')
+		text_addf(&t, ": %.*s", (int)strcspn(why + 5, "\""), why + 5);
+	else if (why)
+		text_addf(&t, ": %s", why + 4);
+	text_add(&t, "; trying again");
+	progress_notice(ctl->progress, t.s);
+	text_free(&t);
+}
+
+static void on_log(void *user, int level, const char *event, const char *fields)
+{
+	struct ctl *ctl = user;
+
+	if (ctl->options.verbose >= (level >= LOG_DEBUG ? 2 : 1))
+		ctl_error(ctl, "%s %s", event, fields);
+	if (!strcmp(event, "poll.retry") || !strcmp(event, "call.retry") ||
+	    !strcmp(event, "stream.reconnect"))
+		notice_failure(ctl, fields);
+}
+
+/* --- the key --------------------------------------------------------------------- */
+
+static char *trim(char *s)
+{
+	size_t n;
+
+	s += strspn(s, " \t\r\n");
+	n = strlen(s);
+	while (n > 0 && strchr(" \t\r\n", s[n - 1]))
+		s[--n] = '\0';
+	return s;
+}
+
+/* The first line that is neither empty nor a comment; 0 or a code. */
+static int read_key(struct ctl *ctl, const char *path, char **key_out)
+{
+	FILE *f = fopen(path, "re");
+	char line[KEY_BYTES];
+	int code = CODE_DONE;
+
+	if (!f)
+		return ctl_usage(ctl, "--api-key-file %s: %s", path,
+				 strerror(errno));
+	errno = 0;
+	*key_out = NULL;
+	while (!*key_out && fgets(line, sizeof(line), f)) {
+		char *s = trim(line);
+
+		if (*s && *s != '#')
+			*key_out = text_dup(s);
+	}
+	if (ferror(f))
+		code = ctl_usage(ctl, "--api-key-file %s: %s", path,
+				 strerror(errno));
+	else if (!*key_out)
+		code = ctl_usage(ctl, "--api-key-file %s: there is no key in "
+				 "it", path);
+	explicit_bzero(line, sizeof(line));
+	(void)fclose(f);
+	return code;
+}
+
+/* --- the client ------------------------------------------------------------------- */
+
+static const char *environment(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value && *value ? value : NULL;
+}
+
+int ctl_client_new(struct ctl *ctl, hg_client **client_out)
+{
+	const struct options *o = &ctl->options;
+	const char *server = o->server ? o->server :
+					 environment("HEYGENCTL_SERVER");
+	hg_client_options options;
+	char *key = NULL, agent[64];
+	int code = CODE_DONE;
+	hg_err e;
+
+	ctl->server = server ? server : DEFAULT_SERVER;
+	if (o->api_key_file)
+		code = read_key(ctl, o->api_key_file, &key);
+	else
+		key = text_dup(environment("HEYGENCTL_API_KEY"));
+	if (code)
+		return code;
+	hg_client_options_init(&options, sizeof(options));
+	(void)snprintf(agent, sizeof(agent), "heygenctl/%s", hg_version());
+	options.base_url = ctl->server;
+	options.api_key = key;
+	options.user_agent = agent;
+	options.timeout_ms = (uint32_t)o->request_timeout_ms;
+	options.profile = (int32_t)o->profile;
+	options.use = (int32_t)o->use;
+	options.on_log = on_log;
+	options.log_user = ctl;
+	options.log_level = o->verbose > 1 ? LOG_DEBUG : LOG_INFO;
+	e = hg_client_new(&options, client_out);
+	if (key)
+		explicit_bzero(key, strlen(key));
+	free(key);
+	if (e == HG_EINVAL)
+		return ctl_usage(ctl, "cannot talk to %s: the server must be "
+				 "http(s)://HOST[:PORT][/PREFIX], and a key "
+				 "printable", ctl->server);
+	if (e != HG_OK) {
+		ctl_error(ctl, "cannot talk to %s: %s", ctl->server,
+			  hg_strerror(e));
+		return ctl_code(e);
+	}
+	return CODE_DONE;
+}
+
+int ctl_connect(struct ctl *ctl)
+{
+	int code = ctl_client_new(ctl, &ctl->client);
+
+	if (!code)
+		signals_client(ctl->client);
+	return code;
+}
