@@ -5,12 +5,11 @@
 #include <stdlib.h>
 
 /* Four children a node: half as deep as two, and siblings share a cache line
- * or two.  What is compared lies here: to look into the timers themselves,
- * strewn over memory, costs more than all the rest. */
+ * or two.  The instant is kept here so that comparing rarely leaves the heap. */
 #define CHILDREN 4u
 
 struct timers_entry {
-	int64_t due_ms, order;
+	int64_t due_ms;
 	struct timer *timer;
 };
 
@@ -46,7 +45,7 @@ static bool before(const struct timers_entry *a, const struct timers_entry *b)
 {
 	if (a->due_ms != b->due_ms)
 		return a->due_ms < b->due_ms;
-	return a->order < b->order;
+	return a->timer->order < b->timer->order;
 }
 
 static void put(struct timers *t, uint32_t i, struct timers_entry entry)
@@ -97,10 +96,9 @@ static void place(struct timers *t, uint32_t hole, struct timers_entry entry)
 	put(t, sink(t, rise(t, hole, &entry), &entry), entry);
 }
 
-void timers_set(struct timers *t, struct timer *timer, int64_t due_ms,
-		int64_t order)
+void timers_set(struct timers *t, struct timer *timer, int64_t due_ms)
 {
-	struct timers_entry entry = { due_ms, order, timer };
+	struct timers_entry entry = { due_ms, timer };
 
 	place(t, timer->place ? timer->place - 1 : t->count++, entry);
 }

@@ -1,7 +1,8 @@
 # The real daemon, the real library; Python 3's standard library only.
 SYSTEM_TESTS = \
 	%D%/test_client_hostile.py \
+	%D%/test_ctl_table.py \
 	%D%/test_worker.py \
 	$(NULL)
 TESTS += $(SYSTEM_TESTS)
-EXTRA_DIST += $(SYSTEM_TESTS) %D%/fake.py %D%/heygend.py %D%/hglib.py
+EXTRA_DIST += $(SYSTEM_TESTS) %D%/ctl.py %D%/fake.py %D%/heygend.py %D%/hglib.py
