@@ -7,7 +7,7 @@
 
 #define SLOTS 4096			/* twice the keys, a power of two */
 #define PASS_KEYS (JSON_CHECK_KEYS * 3 / 4)	/* planned for one pass */
-#define PASSES_MAX 512
+#define PASSES_MAX 96			/* for the keys of any 1 MiB, and more */
 
 /* A key of an object that is open.  Keys are a stack: those of the innermost
  * object lie on top, and leave when it ends. */
@@ -490,7 +490,9 @@ static bool scan_parts(struct scan *scan)
 	const unsigned char *first = NULL;
 
 	scan->passes = (uint32_t)(scan->open_max / PASS_KEYS + 1);
-	for (; scan->passes <= PASSES_MAX; scan->passes *= 2) {
+	if (scan->passes > PASSES_MAX)
+		return fail(scan, scan->text, JSON_CHECK_TOO_LARGE);
+	for (; scan->passes <= 2 * PASSES_MAX; scan->passes *= 2) {
 		bool overflow = false;
 
 		for (scan->pass = 0; scan->pass < scan->passes; scan->pass++) {

@@ -8,8 +8,9 @@
  * Keys are compared in a table of fixed size on the stack (24 KiB in all).
  * Only where more than JSON_CHECK_KEYS keys stand in the objects open at one
  * place (an object, and those around it), further passes compare them part by
- * part: one more for each 1536 such keys, at most 512.  The hash is seeded by
- * the kernel, so no text can be made to collide.
+ * part: one more for each 1536 such keys, at most 96, which is enough for any
+ * text of 1 MiB.  The hash is seeded by the kernel, so nobody can write a text
+ * whose keys collide.
  *
  * Includes nothing of ours: the client library is built with it as well.  Any
  * thread may call it. */
@@ -35,7 +36,7 @@ enum json_check_error {
 	JSON_CHECK_SURROGATE,
 	JSON_CHECK_DUPLICATE,
 	JSON_CHECK_TRAILING,	/* something stands behind the value */
-	JSON_CHECK_TOO_LARGE,	/* 4 GiB, or 786 432 keys open at one place */
+	JSON_CHECK_TOO_LARGE,	/* 4 GiB, or 147 456 keys open at one place */
 	JSON_CHECK_ERRORS
 };
 

@@ -17,7 +17,7 @@ static void replay(const char *path)
 {
 	FILE *f = fopen(path, "rb");
 	uint8_t *data;
-	long size;
+	long size = -1;
 
 	if (!f || fseek(f, 0, SEEK_END) != 0 || (size = ftell(f)) < 0)
 		die(path);

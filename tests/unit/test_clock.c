@@ -65,9 +65,10 @@ START_TEST(every_day_of_eight_centuries_is_written_as_the_libc_would)
 		strftime(expected, sizeof(expected), "%Y-%m-%dT%H:%M:%S.004Z",
 			 &tm);
 		clock_format((int64_t)seconds * 1000 + 4, text);
-		ck_assert_str_eq(text, expected);
-		ck_assert(clock_parse(text, &ms));
-		ck_assert_int_eq(ms, (int64_t)seconds * 1000 + 4);
+		/* not one assertion each: that would be slow */
+		if (strcmp(text, expected) != 0 || !clock_parse(text, &ms) ||
+		    ms != (int64_t)seconds * 1000 + 4)
+			ck_abort_msg("%s, but %s", text, expected);
 	}
 }
 END_TEST
