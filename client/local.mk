@@ -8,12 +8,16 @@ noinst_LTLIBRARIES += libpace.la
 libpace_la_SOURCES = \
 	%D%/alloc.c \
 	%D%/alloc.h \
+	%D%/memory.c \
+	%D%/memory.h \
+	%D%/pace.c \
+	%D%/pace.h \
+	%D%/pace_many.c \
+	%D%/pace_single.h \
+	%D%/plan.c \
+	%D%/plan.h \
 	%D%/retry.c \
 	%D%/retry.h \
-	$(NULL)
-noinst_HEADERS += \
-	%D%/memory.h \
-	%D%/pace.h \
 	$(NULL)
 
 # The library.  Nothing but HG_API leaves it: the list is compared by a test.
@@ -31,7 +35,6 @@ libheygen_client_la_SOURCES = \
 	%D%/internal.h \
 	%D%/job.c \
 	%D%/look.c \
-	%D%/pace_until.c \
 	%D%/sse.c \
 	%D%/sse.h \
 	%D%/transport.c \

@@ -42,15 +42,11 @@ void hg__plan_unref(struct hg__plan *plan);		/* NULL is fine */
 
 /* hg__plan_step_ms -- a job was still pending elapsed_ms after its submission:
  * how long until the next look is worth its price; > 0.
- * hg__plan_hazard -- its chance of ending within the next second, as a rate in
- * 1/s, seen over span_ms from elapsed_ms on. */
+ * hg__plan_ended -- the chance, 0..1, that it has ended span_ms later;
+ * late_ms_out: how long ago by then, 0 for still pending, on average. */
 double hg__plan_step_ms(const struct hg__plan *plan, double elapsed_ms);
-double hg__plan_hazard(const struct hg__plan *plan, double elapsed_ms,
-		       double span_ms);
-/* The chance that a job which was pending at elapsed_ms has ended span_ms
- * later; 0..1. */
 double hg__plan_ended(const struct hg__plan *plan, double elapsed_ms,
-		      double span_ms);
+		      double span_ms, double *late_ms_out);
 
 /* hg__memory_save -- everything as one blob, the same on every machine; yours:
  * hg__free().  hg__memory_load -- a blob joins what is known; a foreign,

@@ -54,15 +54,15 @@ struct hg__step {
 struct hg__pace {
 	struct hg__plan *plan;	/* owned; NULL: nothing learnt */
 	int64_t start_ms;	/* submission, or the first look */
-	int64_t first_ms;	/* the first report; valid if reports > 0 */
 	int64_t last_ms;	/* the last report, else the start */
-	int64_t eta_ms;		/* of the last report: remaining, or < 0 */
-	int64_t anchor_ms;	/* the end that was forecast first, and ... */
-	int64_t anchor_eta_ms;	/* ... when: what the slope is taken from */
-	double slope;		/* ms of remaining lost in a ms; 1: honest */
+	int64_t eta_ms;		/* what it said remains, or HG__ETA_ */
+	int64_t judged_ms;	/* the estimate that the next is held against */
+	int64_t judged_eta_ms;
+	double shift_ms;	/* the estimate is too long by so much */
+	double doubt;		/* and may err by this share of itself */
 	uint32_t reports;	/* in all */
-	uint32_t agreed;	/* reports in a row that confirm the ETA */
-	uint32_t stopped;	/* reports in a row that did not fall */
+	uint32_t agreed;	/* estimates in a row that confirm the last */
+	uint32_t stopped;	/* estimates in a row that did not fall */
 };
 
 /* hg__pace_init -- a job before its first answer.

@@ -454,7 +454,7 @@ static void consider_checkpoint(struct engine *e, bool wrote)
 	if (e->store_failing || e->checkpoint_at_ms == INT64_MAX)
 		return;
 	if (now >= e->checkpoint_at_ms ||
-	    (wrote && store_wal_bytes(e->store) > WAL_SOON_BYTES)) {
+	    (wrote && store_wal_pending(e->store) > WAL_SOON_BYTES)) {
 		checkpoint(e);
 		e->checkpoint_at_ms = INT64_MAX;
 	}

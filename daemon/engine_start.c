@@ -6,6 +6,7 @@
 #include "daemon/engine_private.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -85,10 +86,28 @@ static int choose_seed(struct engine *e)
 /* Numbers that the views for people need. */
 int engine_put_settings(struct engine *e)
 {
-	int r = store_put_meta(e->store, "aging_s", e->settings->jobs_aging_s);
+	const struct settings *s = e->settings;
+	struct index_rules rules;
+	int r = 0;
 
-	return r < 0 ? r : store_put_meta(e->store, "progress_write_ms",
-					  e->settings->store_progress_write_ms);
+	engine_index_rules(e, &rules);
+	const struct {
+		const char *name;
+		int64_t value;
+	} numbers[] = {
+		{ "aging_s", s->jobs_aging_s },
+		{ "progress_write_ms", s->store_progress_write_ms },
+		{ "slots", s->jobs_workers * s->jobs_slots },
+		{ "expected_ms", llround(random_expected_ms(&rules.law)) },
+		{ "time_scale_ppm", llround(rules.time_scale * 1e6) },
+		{ "clock_ms", clock_is_manual() ? clock_wall_ms() : 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers) && r == 0;
+	     i++)
+		r = store_put_meta(e->store, numbers[i].name,
+				   numbers[i].value);
+	return r;
 }
 
 static int first_meta(struct engine *e)

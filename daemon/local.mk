@@ -10,6 +10,8 @@ libdaemon_la_SOURCES = \
 	%D%/body.h \
 	%D%/crew.c \
 	%D%/crew.h \
+	%D%/cursor.c \
+	%D%/cursor.h \
 	%D%/engine.c \
 	%D%/engine.h \
 	%D%/engine_commands.c \
@@ -60,9 +62,13 @@ libdaemon_la_SOURCES = \
 	%D%/route_asset.c \
 	%D%/route_bulk.c \
 	%D%/route_common.c \
+	%D%/route_event_stream.c \
+	%D%/route_events.c \
+	%D%/route_events.h \
 	%D%/route_job.c \
 	%D%/route_jobs.c \
 	%D%/route_queue.c \
+	%D%/route_result.c \
 	%D%/route_status.c \
 	%D%/route_stream.c \
 	%D%/route_submit.c \

@@ -12,12 +12,12 @@
 
 struct run {
 	struct plan plan;
-	struct timer change;	/* its order is the job's ordinal */
-	struct timer tick;
+	int64_t job_seq;	/* also the order of its timers */
 	int64_t start_ms;
 	int64_t interval_ms;
 	struct run_news news;
 	struct run *older, *newer;	/* among the marked */
+	struct timer change, tick;
 	uint32_t number, slot;
 	bool taken, marked;
 };
@@ -119,7 +119,8 @@ static void set_change(struct runs *r, struct run *run)
 	int64_t instant;
 
 	simulation_next(&run->plan, run->news.reached, &instant);
-	timers_set(&r->changes, &run->change, run->start_ms + instant);
+	timers_set(&r->changes, &run->change, run->start_ms + instant,
+		   run->job_seq);
 }
 
 /* The first tick after an instant.  Many runs' ticks share a wake-up when
@@ -132,7 +133,7 @@ static void set_tick(struct runs *r, struct run *run, int64_t after_ms)
 		      ((after_ms - run->start_ms) / interval + 1) * interval;
 
 	due += grain - 1;
-	timers_set(&r->ticks, &run->tick, due - due % grain);
+	timers_set(&r->ticks, &run->tick, due - due % grain, run->job_seq);
 }
 
 int runs_start(struct runs *r, const struct order_settings *settings,
@@ -148,8 +149,7 @@ int runs_start(struct runs *r, const struct order_settings *settings,
 		return -ENOMEM;
 	run = run_at(r, order->slot);
 	*run = (struct run){
-		.change.order = order->job_seq, .tick.order = order->job_seq,
-		.start_ms = now_ms,
+		.job_seq = order->job_seq, .start_ms = now_ms,
 		.interval_ms = settings->progress_interval_ms,
 		.news = { .tick_ms = -1 },
 		.number = order->run, .slot = order->slot, .taken = true
@@ -168,7 +168,7 @@ void runs_stop(struct runs *r, const struct order *order)
 	struct run *run = run_at(r, order->slot);
 
 	if (run && run->taken && run->number == order->run &&
-	    run->change.order == order->job_seq)
+	    run->job_seq == order->job_seq)
 		release(r, run);
 }
 
@@ -222,7 +222,7 @@ static void step_tick(struct runs *r, struct run *run, int64_t now_ms)
 	double begin = simulation_stage_begin(run->news.reached);
 
 	if (latest > due) {		/* the clock has jumped: that one will do */
-		timers_set(&r->ticks, &run->tick, latest);
+		timers_set(&r->ticks, &run->tick, latest, run->job_seq);
 		return;
 	}
 	set_tick(r, run, due);
@@ -286,7 +286,7 @@ static bool tell_next(const struct run *run, struct run_news *news,
 		progress = plan->until;
 	*record_out = (struct record){
 		.kind = kind, .run = run->number, .slot = run->slot,
-		.stage = news->told, .job_seq = run->change.order,
+		.stage = news->told, .job_seq = run->job_seq,
 		.error = kind == RECORD_FAILED ? plan->error : ERROR_NONE,
 		.at_ms = run->start_ms + instant, .progress = progress,
 		.remaining_ms = kind == RECORD_PROGRESS

@@ -5,11 +5,12 @@
 #include <stdlib.h>
 
 /* Four children a node: half as deep as two, and siblings share a cache line
- * or two.  The instant is kept here so that comparing rarely leaves the heap. */
+ * or two.  What is compared lies here: to look into the timers themselves,
+ * strewn over memory, costs more than all the rest. */
 #define CHILDREN 4u
 
 struct timers_entry {
-	int64_t due_ms;
+	int64_t due_ms, order;
 	struct timer *timer;
 };
 
@@ -45,7 +46,7 @@ static bool before(const struct timers_entry *a, const struct timers_entry *b)
 {
 	if (a->due_ms != b->due_ms)
 		return a->due_ms < b->due_ms;
-	return a->timer->order < b->timer->order;
+	return a->order < b->order;
 }
 
 static void put(struct timers *t, uint32_t i, struct timers_entry entry)
@@ -96,9 +97,10 @@ static void place(struct timers *t, uint32_t hole, struct timers_entry entry)
 	put(t, sink(t, rise(t, hole, &entry), &entry), entry);
 }
 
-void timers_set(struct timers *t, struct timer *timer, int64_t due_ms)
+void timers_set(struct timers *t, struct timer *timer, int64_t due_ms,
+		int64_t order)
 {
-	struct timers_entry entry = { due_ms, timer };
+	struct timers_entry entry = { due_ms, order, timer };
 
 	place(t, timer->place ? timer->place - 1 : t->count++, entry);
 }

@@ -2,7 +2,7 @@
  *
  * Owns the heap and nothing else: it never looks at a clock.  A timer is a
  * field of whatever it is for, so setting one allocates nothing once the
- * heap has grown.  Timers due at the same instant go off in their order. */
+ * heap has grown. */
 #ifndef WORKER_TIMERS_H
 #define WORKER_TIMERS_H
 
@@ -10,7 +10,6 @@
 #include <stdint.h>
 
 struct timer {
-	int64_t order;		/* who is first at the same instant */
 	uint32_t place;		/* in the heap, from 1; 0: not set */
 };
 
@@ -28,8 +27,9 @@ void timers_free(struct timers *t);	/* the heap; the timers are yours */
  * then cannot fail. */
 int timers_reserve(struct timers *t, uint32_t count);
 
-/* Set a timer, or move it. */
-void timers_set(struct timers *t, struct timer *timer, int64_t due_ms);
+/* Set a timer, or move it.  At the same instant the lower order is first. */
+void timers_set(struct timers *t, struct timer *timer, int64_t due_ms,
+		int64_t order);
 void timers_clear(struct timers *t, struct timer *timer); /* not set: fine */
 
 /* When the first one is due (TIMERS_NONE: there is none), and which it is. */

@@ -2,7 +2,7 @@ CREATE VIEW queue AS
 -- The waiting jobs in the order in which they start.  Those that may not
 -- start yet have no position and come last.  Aging is linear, so the order
 -- of two waiting jobs never changes and the key needs no clock.
-WITH now (ms, aging_ms, slots, expected_ms, paused) AS (
+WITH now (ms, aging_ms, slots, expected_ms, scale, paused) AS (
 	SELECT coalesce((SELECT value FROM meta
 			  WHERE name = 'clock_ms' AND value > 0),
 			CAST(round((julianday('now') - 2440587.5) * 86400000)
@@ -12,12 +12,15 @@ WITH now (ms, aging_ms, slots, expected_ms, paused) AS (
 	       nullif((SELECT value FROM meta WHERE name = 'slots'), 0),
 	       (SELECT value FROM meta WHERE name = 'expected_ms'),
 	       coalesce((SELECT value FROM meta
+			  WHERE name = 'time_scale_ppm'), 1000000) / 1e6,
+	       coalesce((SELECT value FROM meta
 			  WHERE name = 'queue_paused'), 0)
 ), run (jobs, remaining_ms) AS (
 	SELECT count(*),
 	       sum(max(coalesce(live.at_ms + live.remaining_ms,
 				job.updated_ms + job.remaining_ms,
-				now.ms + now.expected_ms) - now.ms, 0))
+				job.updated_ms + now.expected_ms / now.scale)
+		       - now.ms, 0))
 	  FROM job
 	  JOIN now
 	  LEFT JOIN live ON live.job_seq = job.seq
@@ -27,7 +30,10 @@ WITH now (ms, aging_ms, slots, expected_ms, paused) AS (
 	       CASE WHEN now.aging_ms > 0
 		    THEN job.eligible_ms - job.priority * now.aging_ms
 		    ELSE -job.priority END AS turn,
-	       coalesce(job.remaining_ms, now.expected_ms) AS own_ms
+	       coalesce(job.remaining_ms,
+			CAST(round(coalesce(job.simulate_duration_ms,
+					    now.expected_ms) / now.scale
+				   * (1 - job.progress)) AS INTEGER)) AS own_ms
 	  FROM job
 	  JOIN now
 	 WHERE job.state = 'queued'
@@ -40,11 +46,11 @@ WITH now (ms, aging_ms, slots, expected_ms, paused) AS (
 	WINDOW line AS (ORDER BY early, turn, seq)
 ), timed AS (
 	SELECT ordered.*, now.ms AS now_ms, now.paused,
-	       max(eligible_ms - now.ms, 0) + own_ms
-	       + CASE WHEN run.jobs + place <= now.slots THEN 0
-		      ELSE (coalesce(run.remaining_ms, 0)
-			    + coalesce(ahead_ms, 0)) / now.slots
-		 END AS total_ms
+	       CAST(round(max(eligible_ms - now.ms, 0) + own_ms
+			  + CASE WHEN run.jobs + place <= now.slots THEN 0
+				 ELSE (coalesce(run.remaining_ms, 0)
+				       + coalesce(ahead_ms, 0)) / now.slots
+			    END) AS INTEGER) AS total_ms
 	  FROM ordered
 	  JOIN now
 	  JOIN run

@@ -10,6 +10,8 @@ UNIT_TESTS = \
 	%D%/test_queue \
 	%D%/test_random \
 	%D%/test_reader \
+	%D%/test_memory \
+	%D%/test_pace \
 	%D%/test_retry \
 	%D%/test_runs \
 	%D%/test_settings \
@@ -60,6 +62,14 @@ tests_unit_test_reader_SOURCES = \
 tests_unit_test_reader_CFLAGS = $(UNIT_CFLAGS) $(SQLITE_CFLAGS)
 tests_unit_test_reader_LDADD = libdaemon.la $(SQLITE_LIBS) $(UNIT_LIBS)
 $(tests_unit_test_reader_OBJECTS): sql/sql.h
+
+tests_unit_test_memory_SOURCES = %D%/test_memory.c
+tests_unit_test_memory_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_memory_LDADD = libpace.la $(UNIT_LIBS) -lm
+
+tests_unit_test_pace_SOURCES = %D%/test_pace.c
+tests_unit_test_pace_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_pace_LDADD = libpace.la $(UNIT_LIBS) -lm
 
 tests_unit_test_retry_SOURCES = %D%/test_retry.c
 tests_unit_test_retry_CFLAGS = $(UNIT_CFLAGS)

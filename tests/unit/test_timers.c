@@ -14,10 +14,8 @@ static void setup(void)
 {
 	timers_init(&timers);
 	memset(timer, 0, sizeof(timer));
-	for (int i = 0; i < TIMERS; i++) {
-		timer[i].order = i;
+	for (int i = 0; i < TIMERS; i++)
 		due[i] = -1;
-	}
 	ck_assert_int_eq(timers_reserve(&timers, TIMERS), 0);
 }
 
@@ -35,6 +33,18 @@ static int expected(void)
 		if (due[i] >= 0 && (first < 0 || due[i] < due[first]))
 			first = i;
 	return first;
+}
+
+static void set(int i, int64_t due_ms)
+{
+	due[i] = due_ms;
+	timers_set(&timers, &timer[i], due_ms, i);
+}
+
+static void clear(int i)
+{
+	due[i] = -1;
+	timers_clear(&timers, &timer[i]);
 }
 
 static void check_first(void)
@@ -60,17 +70,13 @@ END_TEST
 
 START_TEST(timers_go_off_by_instant_and_then_by_order)
 {
-	for (int i = 0; i < TIMERS; i++) {
-		due[i] = i * 7919 % 10;
-		timers_set(&timers, &timer[(i * 37) % TIMERS],
-			   ((i * 37) % TIMERS) * 7919 % 10);
-	}
+	for (int i = 0; i < TIMERS; i++)
+		set(i * 37 % TIMERS, i % 10);
 	for (int i = 0; i < TIMERS; i++) {
 		struct timer *first = timers_first(&timers);
 
 		check_first();
-		due[first - timer] = -1;
-		timers_clear(&timers, first);
+		clear(first - timer);
 		ck_assert_uint_eq(first->place, 0);
 	}
 	check_first();
@@ -85,20 +91,16 @@ START_TEST(the_first_is_right_after_any_set_move_and_clear)
 		int i = (state = state * 1103515245 + 12345) / 65536 % TIMERS;
 		int what = (state = state * 1103515245 + 12345) / 65536 % 1000;
 
-		if (what < 300) {
-			due[i] = -1;
-			timers_clear(&timers, &timer[i]);
-		} else {
-			due[i] = what;
-			timers_set(&timers, &timer[i], what);
-		}
+		if (what < 300)
+			clear(i);
+		else
+			set(i, what);
 		if (round % 10 == 0)
 			check_first();
 	}
 	for (int i; (i = expected()) >= 0; ) {
 		check_first();
-		due[i] = -1;
-		timers_clear(&timers, &timer[i]);
+		clear(i);
 	}
 	check_first();
 }
@@ -107,7 +109,7 @@ END_TEST
 START_TEST(room_grows_and_keeps_what_is_set)
 {
 	for (int i = 0; i < TIMERS; i++)
-		timers_set(&timers, &timer[i], due[i] = TIMERS - i);
+		set(i, TIMERS - i);
 	ck_assert_int_eq(timers_reserve(&timers, 100000), 0);
 	ck_assert_int_eq(timers_reserve(&timers, 5), 0);
 	check_first();

@@ -1,0 +1,213 @@
+/* One request for many jobs: the hazards add, and a look that serves two of
+ * them costs as one.  What each job is expected to do becomes one curve, and a
+ * dynamic program over the points ahead finds the next look. */
+#include "client/pace.h"
+#include "client/pace_single.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define KINDS 32		/* of jobs without an estimate */
+#define GRID 48
+#define AIMS 32
+#define POINTS (GRID + AIMS + 1)
+#define HORIZON 3		/* in first guesses */
+#define LEARNT_LATE 1.35	/* a plan underrates its own tail */
+
+/* Jobs without an estimate that are alike: the same plan, the same age. */
+struct kind {
+	const struct hg__plan *plan;	/* NULL: nothing learnt */
+	double elapsed_ms, jobs;
+};
+
+struct crowd {
+	const struct hg__pace *const *jobs;
+	size_t n;
+	const struct hg__pace_env *env;
+	struct kind kinds[KINDS];
+	size_t kinds_count;
+};
+
+struct curve {			/* at a moment ahead */
+	double at_ms;
+	double ended;		/* jobs that will have ended */
+	double late_ms;		/* and for how long, summed up */
+};
+
+static double apart(const struct kind *k, const struct hg__plan *plan,
+		    double elapsed_ms)
+{
+	if (k->plan != plan)
+		return HUGE_VAL;
+	return fabs(k->elapsed_ms - elapsed_ms) / (k->elapsed_ms + 500);
+}
+
+/* Counts a job in with those most like it. */
+static void add_unknown(struct crowd *c, const struct hg__plan *plan,
+			double elapsed_ms)
+{
+	struct kind *k, *best = NULL;
+	double least = HUGE_VAL;
+
+	for (k = c->kinds; k < c->kinds + c->kinds_count; k++)
+		if (apart(k, plan, elapsed_ms) < least) {
+			best = k;
+			least = apart(k, plan, elapsed_ms);
+		}
+	if (!(least < 0.01) && c->kinds_count < KINDS) {
+		c->kinds[c->kinds_count++] =
+			(struct kind){ plan, elapsed_ms, 1 };
+		return;
+	}
+	if (!best)		/* more plans than kinds: as good as any */
+		best = c->kinds;
+	best->elapsed_ms += (elapsed_ms - best->elapsed_ms) / ++best->jobs;
+}
+
+static void add_jobs(struct crowd *c)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		const struct hg__pace *p = c->jobs[i];
+		double elapsed = (double)(c->env->now_ms - p->start_ms);
+
+		if (p->eta_ms < 0)
+			add_unknown(c, p->plan, elapsed > 500 ? elapsed : 500);
+	}
+}
+
+static void add_kind(const struct kind *k, struct curve *at)
+{
+	double late, t = k->elapsed_ms;
+
+	if (k->plan) {
+		at->ended += k->jobs *
+			     hg__plan_ended(k->plan, t, at->at_ms, &late);
+	} else {
+		at->ended += k->jobs * at->at_ms / (t + at->at_ms);
+		late = at->at_ms - t * log1p(at->at_ms / t);
+	}
+	/* few have been seen that took so long; it would wait too long */
+	at->late_ms += k->jobs * late * (k->plan ? LEARNT_LATE : 1);
+}
+
+/* It ends somewhere between two moments, each as likely. */
+static void add_estimate(const struct hg__pace *p,
+			 const struct hg__pace_env *env, struct curve *at)
+{
+	struct hg__forecast f;
+	double over;
+
+	hg__pace_forecast(p, env, &f);
+	over = at->at_ms - f.lo_ms;
+	if (over <= 0)
+		return;
+	if (at->at_ms >= f.hi_ms) {
+		at->ended += 1;
+		at->late_ms += at->at_ms - (f.lo_ms + f.hi_ms) / 2;
+	} else {
+		at->ended += over / (f.hi_ms - f.lo_ms);
+		at->late_ms += over * over / (f.hi_ms - f.lo_ms) / 2;
+	}
+}
+
+static struct curve look_ahead(const struct crowd *c, double at_ms)
+{
+	struct curve at = { .at_ms = at_ms };
+
+	for (size_t i = 0; i < c->kinds_count; i++)
+		add_kind(&c->kinds[i], &at);
+	for (size_t i = 0; i < c->n; i++)
+		if (c->jobs[i]->eta_ms >= 0)
+			add_estimate(c->jobs[i], c->env, &at);
+	return at;
+}
+
+/* The moment at which what is not known has cost one call. */
+static double first_guess(const struct crowd *c)
+{
+	double lo = 0, hi = HG__FLOOR_MS, price = c->env->price / 1000;
+
+	while (look_ahead(c, hi).late_ms * price < 1 && hi < 1e9)
+		hi *= 2;
+	for (int i = 0; i < 12; i++) {
+		double mid = (lo + hi) / 2;
+
+		if (look_ahead(c, mid).late_ms * price < 1)
+			lo = mid;
+		else
+			hi = mid;
+	}
+	return hi;
+}
+
+/* The moments by which single jobs will have ended, if they are few. */
+static size_t add_aims(const struct crowd *c, double horizon_ms, double *at_ms)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->n; i++) {
+		struct hg__forecast f;
+
+		if (c->jobs[i]->eta_ms < 0)
+			continue;
+		hg__pace_forecast(c->jobs[i], c->env, &f);
+		if (f.hi_ms >= horizon_ms)
+			continue;
+		if (n == AIMS)
+			return 0;	/* so many that the grid will do */
+		at_ms[n++] = f.hi_ms;
+	}
+	return n;
+}
+
+static int by_time(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* As for a plan, but over the whole crowd: each look costs one call. */
+static double solve(const struct curve *at, size_t n, double price)
+{
+	double cost[POINTS + 1];
+	size_t next[POINTS + 1];
+
+	cost[n - 1] = 0;
+	next[n - 1] = n - 1;
+	for (size_t i = n - 1; i-- > 0;) {
+		cost[i] = HUGE_VAL;
+		for (size_t j = i + 1; j < n; j++) {
+			double late = at[j].late_ms - at[i].late_ms -
+				      at[i].ended *
+				      (at[j].at_ms - at[i].at_ms);
+			double sum = 1 + price * late + cost[j];
+
+			if (sum < cost[i]) {
+				cost[i] = sum;
+				next[i] = j;
+			}
+		}
+	}
+	return at[next[0]].at_ms;
+}
+
+double hg__pace_crowd_ms(const struct hg__pace *const *jobs, size_t n,
+			 const struct hg__pace_env *env)
+{
+	struct crowd c = { .jobs = jobs, .n = n, .env = env };
+	struct curve curve[POINTS];
+	double at_ms[POINTS], horizon;
+	size_t points;
+
+	add_jobs(&c);
+	horizon = HORIZON * first_guess(&c);
+	points = add_aims(&c, horizon, at_ms + 1) + 1;
+	at_ms[0] = 0;
+	for (int i = 1; i <= GRID; i++)
+		at_ms[points++] = horizon * i / GRID;
+	qsort(at_ms, points, sizeof(*at_ms), by_time);
+	for (size_t i = 0; i < points; i++)
+		curve[i] = look_ahead(&c, at_ms[i]);
+	return solve(curve, points, env->price / 1000);
+}
