@@ -218,7 +218,7 @@ static void forget_records(struct engine *e)
 	e->lost.count = 0;
 }
 
-static void show_crew(struct engine *e)
+void engine_show_crew(struct engine *e)
 {
 	struct board_crew crew = { .paused = e->paused,
 				   .slots = crew_slots(e->crew) };
@@ -421,7 +421,7 @@ static bool turn(struct engine *e)
 	answer_commands(e);
 	send_orders(e, dispatched || e->crew_changed);
 	if (e->crew_changed || dispatched)
-		show_crew(e);
+		engine_show_crew(e);
 	e->crew_changed = false;
 	return more || e->turn.more;
 }
@@ -597,7 +597,7 @@ static int64_t pass(struct engine *e)
 	if (crew_slots(e->crew) > 0 && !e->worker_alive)
 		e->crew_changed = true;
 	if (e->crew_changed)
-		show_crew(e);
+		engine_show_crew(e);
 	more |= turn(e);
 	if (!more)
 		more = engine_advance_step(e);

@@ -172,6 +172,7 @@ int job_write_live(struct engine *e, uint32_t slot, const struct job *job);
 
 void engine_on_record(void *user, unsigned worker, const struct record *r);
 void engine_on_lost(void *user, unsigned worker);
+void engine_show_crew(struct engine *e);
 int engine_watch_fds(struct engine *e);
 
 /* --- engine_commands.c -------------------------------------------------------------- */

@@ -210,6 +210,7 @@ int engine_new(struct engine **engine_out, const struct settings *settings,
 	engine_send_settings(e);
 	engine_send_clock(e);
 	(void)crew_timers(e->crew);
+	engine_show_crew(e);	/* HTTP may ask before the first turn */
 	*engine_out = e;
 	return 0;
 }

@@ -285,6 +285,7 @@ class Daemon:
                    JOURNAL_STREAM="%d:%d" % (stat.st_dev, stat.st_ino))
         env.pop("CREDENTIALS_DIRECTORY", None)
         env.pop("NOTIFY_SOCKET", None)
+        env.setdefault("HEYGEN_WORKER", program("heygen-worker"))
         env.update(self.env)
         self.process = subprocess.Popen(
             self.command(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,

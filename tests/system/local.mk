@@ -2,6 +2,7 @@
 SYSTEM_TESTS = \
 	%D%/test_client_hostile.py \
 	%D%/test_ctl_table.py \
+	%D%/test_life.py \
 	%D%/test_worker.py \
 	$(NULL)
 TESTS += $(SYSTEM_TESTS)
