@@ -9,9 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BACKUP_PAGES 1024	/* at a time; a writer may go between */
-#define BACKUP_WAITS 600	/* of 50 ms, while a writer is in the way */
-#define BACKUP_WAIT_MS 50
+#define PATIENCE_MS 5000	/* somebody may be recovering the log */
 
 static int say(char *out, size_t size, int error, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
@@ -30,39 +28,37 @@ static int open_source(const char *dir, sqlite3 **db_out, char *message_out,
 		       size_t size)
 {
 	char path[STORE_PATH_BYTES];
+	sqlite3 *db = NULL;
 	int code;
 
 	snprintf(path, sizeof(path), "%s/%s", dir, STORE_FILE);
-	code = sqlite3_open_v2(path, db_out, SQLITE_OPEN_READONLY, NULL);
-	if (code == SQLITE_OK)
-		code = sql_exec(*db_out, "SELECT 1 FROM sqlite_schema");
-	if (code == SQLITE_OK)
+	code = sql_open(path, SQLITE_OPEN_READONLY, &db);
+	if (code == SQLITE_OK) {
+		(void)sqlite3_busy_timeout(db, PATIENCE_MS);
+		code = sql_exec(db, "SELECT 1 FROM sqlite_schema");
+	}
+	if (code == SQLITE_OK) {
+		*db_out = db;
 		return 0;
+	}
 	(void)say(message_out, size, 0, "%s: %s", path,
-		  *db_out ? sqlite3_errmsg(*db_out) : sqlite3_errstr(code));
-	sqlite3_close(*db_out);
-	*db_out = NULL;
+		  db ? sqlite3_errmsg(db) : sqlite3_errstr(code));
+	sqlite3_close(db);
 	return sql_failure(code);
 }
 
 /* --- backup ------------------------------------------------------------------- */
 
+/* In one step: one snapshot, which stops no writer.  In several, each commit
+ * between them would begin the copy anew. */
 static int copy(sqlite3 *from, sqlite3 *to)
 {
 	sqlite3_backup *backup = sqlite3_backup_init(to, "main", from, "main");
-	int code, waits = 0;
+	int code;
 
 	if (!backup)
-		return sqlite3_errcode(to);
-	do {
-		code = sqlite3_backup_step(backup, BACKUP_PAGES);
-		if (code == SQLITE_BUSY || code == SQLITE_LOCKED) {
-			if (++waits > BACKUP_WAITS)
-				break;
-			sqlite3_sleep(BACKUP_WAIT_MS);
-			code = SQLITE_OK;
-		}
-	} while (code == SQLITE_OK);
+		return sqlite3_extended_errcode(to);
+	code = sqlite3_backup_step(backup, -1);
 	(void)sqlite3_backup_finish(backup);
 	return code == SQLITE_DONE ? SQLITE_OK : code;
 }
@@ -71,7 +67,7 @@ static int copy_to(sqlite3 *from, const char *file, char *message_out,
 		   size_t size)
 {
 	sqlite3 *to = NULL;
-	int code = sqlite3_open_v2(file, &to, SQLITE_OPEN_READWRITE, NULL);
+	int code = sql_open(file, SQLITE_OPEN_READWRITE, &to);
 
 	if (code == SQLITE_OK)
 		code = copy(from, to);
@@ -123,6 +119,17 @@ static const struct {
 	  "coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'job'), "
 	  "9223372036854775807)",
 	  "jobs beyond the last ordinal" },
+	{ "SELECT count(*) FROM event WHERE job_seq NOT IN (SELECT seq FROM job "
+	  "UNION ALL SELECT job_seq FROM tombstone)",
+	  "events of no job" },
+	{ "SELECT count(*) FROM tombstone JOIN job USING (id)",
+	  "removed jobs that are still there" },
+	{ "SELECT count(*) FROM job_tag LEFT JOIN job ON seq = job_seq "
+	  "WHERE instr(' ' || coalesce(tags, '') || ' ', ' ' || tag || ' ') "
+	  "= 0", "tags that their job does not have" },
+	{ "SELECT count(*) FROM job WHERE state NOT IN ('queued', 'running', "
+	  "'paused', 'completed', 'error', 'canceled')",
+	  "jobs in no state" },
 };
 
 static int check_integrity(sqlite3 *db, char *message_out, size_t size)

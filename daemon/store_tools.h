@@ -9,7 +9,8 @@
 #include <stddef.h>
 
 /* store_backup -- copies the database of a state directory to a new file,
- * by SQLite's online backup.  A file that is there is not overwritten:
+ * by SQLite's online backup: one snapshot, which delays no turn of a daemon
+ * that runs (its log grows meanwhile).  A file that is there is not overwritten:
  * -EEXIST.  What fails leaves no file. */
 int store_backup(const char *dir, const char *file, char *message_out,
 		 size_t size);

@@ -4,5 +4,6 @@ include tests/fuzz/local.mk
 include tests/system/local.mk
 EXTRA_DIST += \
 	%D%/data/random.txt \
+	%D%/data/store-1.sql \
 	%D%/demo.sh \
 	$(NULL)

@@ -19,6 +19,7 @@ UNIT_TESTS = \
 	%D%/test_store \
 	%D%/test_store_faults \
 	%D%/test_store_files \
+	%D%/test_store_tools \
 	%D%/test_timers \
 	$(NULL)
 if HAVE_CHECK
@@ -121,6 +122,15 @@ tests_unit_test_vfs_la_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 tests_unit_test_vfs_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared \
 	-rpath /nowhere
 tests_unit_test_vfs_la_LIBADD = $(SQLITE_LIBS)
+
+tests_unit_test_store_tools_SOURCES = \
+	%D%/given_store.c \
+	%D%/given_store.h \
+	%D%/test_store_tools.c \
+	$(NULL)
+tests_unit_test_store_tools_CFLAGS = $(UNIT_CFLAGS) $(SQLITE_CFLAGS)
+tests_unit_test_store_tools_LDADD = libdaemon.la $(SQLITE_LIBS) $(UNIT_LIBS)
+$(tests_unit_test_store_tools_OBJECTS): sql/sql.h
 
 tests_unit_test_timers_SOURCES = %D%/test_timers.c
 tests_unit_test_timers_CFLAGS = $(UNIT_CFLAGS)
