@@ -67,7 +67,7 @@ X(jobs,       worker_timeout_s,      INT,          "15",             1,     3600
 X(simulation, distribution,          DISTRIBUTION, "uniform",        0,     0,                 true,  "How the length of a translation is drawn, between min_ms and max_ms.") \
 X(simulation, min_ms,                INT,          "10000",          1,     SETTINGS_INT_MAX,  true,  "The shortest translation.") \
 X(simulation, max_ms,                INT,          "30000",          1,     SETTINGS_INT_MAX,  true,  "The longest translation.") \
-X(simulation, mean_ms,               INT,          "20000",          1,     SETTINGS_INT_MAX,  true,  "The mean of the normal, lognormal and exponential distributions, and the length of a fixed one.") \
+X(simulation, mean_ms,               INT,          "20000",          1,     SETTINGS_INT_MAX,  true,  "The mean of the normal and exponential distributions, the median of the lognormal one, and the length of a fixed one.") \
 X(simulation, sigma,                 REAL,         "0.8",            0,     10,                true,  "The spread of the normal distribution, as a share of mean_ms, and of the lognormal one, as that of the logarithm.") \
 X(simulation, error_rate,            REAL,         "0.1",            0,     1,                 true,  "The share of attempts that fail.") \
 X(simulation, eta_error,             REAL,         "0.2",            0,     1,                 true,  "How far the first estimate may err, as a share; it errs less and less towards the end.") \

@@ -6,7 +6,7 @@
 
 #include "tests/fuzz/fuzz.h"
 
-static void die(const char *what)
+static _Noreturn void die(const char *what)
 {
 	perror(what);
 	exit(EXIT_FAILURE);
