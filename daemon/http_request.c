@@ -240,11 +240,19 @@ static bool take_headers(struct request *r)
 	return true;
 }
 
-static bool take_path(struct request *r, struct allow *allow)
+/* The path without its query; "" if it is none of ours in any case. */
+static void take_path(struct request *r)
 {
-	if (path_decode(r->info->local_uri_raw, r->path, sizeof(r->path)))
-		request_route(r, allow);
-	return r->route != NULL;
+	const char *uri = r->info->request_uri;
+	char path[HTTP_PATH_BYTES];
+	size_t length = uri ? strcspn(uri, "?") : 0;
+
+	if (length == 0 || length >= sizeof(path) || *uri != '/')
+		return;
+	memcpy(path, uri, length);
+	path[length] = '\0';
+	if (!path_decode(path, r->path, sizeof(r->path)))
+		r->path[0] = '\0';
 }
 
 /* 404, 405, or the answer to OPTIONS. */
@@ -334,13 +342,14 @@ static bool take_query(struct request *r)
 
 static void request_run(struct request *r)
 {
-	struct allow allow;
+	struct allow allow = { "" };
 	bool routed;
 
+	take_path(r);
 	if (!take_headers(r) || !request_admit_host(r))
 		return;
-	allow.methods[0] = '\0';
-	routed = take_path(r, &allow);
+	request_route(r, &allow);
+	routed = r->route != NULL;
 	if (!request_admit_origin(r))
 		return;
 	if (!(routed && r->route->flags & ROUTE_OPEN) && !is_preflight(r) &&
@@ -445,19 +454,9 @@ static bool reject_method(struct request *r)
 {
 	const struct mg_request_info *info = r->info;
 	struct allow allow = { "" };
-	char path[HTTP_PATH_BYTES];
-	size_t length;
 
 	if (!info->http_version || strncmp(info->http_version, "1.", 2) != 0 ||
-	    !info->request_uri || *info->request_uri != '/' ||
-	    info->num_headers != 0 || r->method != METHOD_OTHER)
-		return false;
-	length = strcspn(info->request_uri, "?");
-	if (length >= sizeof(path))
-		return false;
-	memcpy(path, info->request_uri, length);
-	path[length] = '\0';
-	if (!path_decode(path, r->path, sizeof(r->path)))
+	    info->num_headers != 0 || r->method != METHOD_OTHER || !*r->path)
 		return false;
 	request_route(r, &allow);
 	reply_no_run(r, &allow);
@@ -502,6 +501,7 @@ int request_reject(struct http *h, struct mg_connection *conn, int status)
 	__atomic_add_fetch(&h->in_flight, 1, __ATOMIC_SEQ_CST);
 	r = request_open(h, conn);
 	r->close = true;
+	take_path(r);
 	if (!reject_method(r))
 		reject_status(r, status);
 	((struct workspace *)mg_get_thread_pointer(conn))->rejected = true;

@@ -143,9 +143,9 @@ bool number_parse(const char *text, int64_t min, int64_t max, int64_t *out)
 		return false;
 	for (; *text; text++) {
 		if (*text < '0' || *text > '9' ||
-		    value > (INT64_MAX - 9) / 10)
+		    __builtin_mul_overflow(value, 10, &value) ||
+		    __builtin_add_overflow(value, *text - '0', &value))
 			return false;
-		value = value * 10 + (*text - '0');
 	}
 	value = minus ? -value : value;
 	if (value < min || value > max)
