@@ -66,8 +66,6 @@ static bool check_run(const struct order_run *r)
 
 static bool check_order(const struct order *o)
 {
-	if (o->slot >= CHANNEL_SLOTS)
-		return false;
 	switch (o->kind) {
 	case ORDER_SETTINGS:
 		return check_settings(&o->settings);
@@ -84,9 +82,8 @@ static bool check_order(const struct order *o)
 
 static bool check_record(const struct record *r)
 {
-	if (r->slot >= CHANNEL_SLOTS || r->job_seq < 0 ||
-	    r->stage >= JOB_STAGES || !within(r->progress, 0, 1) ||
-	    !is_time(r->at_ms) || !is_time(r->remaining_ms))
+	if (r->job_seq < 0 || r->stage >= JOB_STAGES ||
+	    !within(r->progress, 0, 1) || !is_time(r->at_ms) || !is_time(r->remaining_ms))
 		return false;
 	switch (r->kind) {
 	case RECORD_ALIVE:

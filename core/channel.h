@@ -12,7 +12,6 @@
 #define CHANNEL_FD 3		/* a worker finds its end here */
 #define CHANNEL_MAGIC 0x48470001u
 #define CHANNEL_BATCH 64	/* orders or records a packet */
-#define CHANNEL_SLOTS 6400000u	/* slots are below: 64 workers of 100 000 */
 
 enum order_kind {		/* daemon -> worker */
 	ORDER_SETTINGS = 1,	/* for all runs that begin after it */

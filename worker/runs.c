@@ -16,10 +16,17 @@ struct run {
 	int64_t start_ms;
 	int64_t interval_ms;
 	struct run_news news;
+	struct run *next;		/* in its bucket, or of the free */
 	struct run *older, *newer;	/* among the marked */
 	struct timer change, tick;
 	uint32_t number, slot;
-	bool taken, marked;
+	bool marked;
+};
+
+/* Runs never move: timers and marks point to them. */
+struct run_page {
+	struct run_page *next;
+	struct run runs[PAGE];
 };
 
 void runs_init(struct runs *r)
@@ -31,9 +38,13 @@ void runs_init(struct runs *r)
 
 void runs_free(struct runs *r)
 {
-	for (uint32_t i = 0; i < r->page_count; i++)
-		free(r->pages[i]);
-	free(r->pages);
+	while (r->pages) {
+		struct run_page *page = r->pages;
+
+		r->pages = page->next;
+		free(page);
+	}
+	free(r->buckets);
 	timers_free(&r->changes);
 	timers_free(&r->ticks);
 	runs_init(r);
@@ -41,34 +52,65 @@ void runs_free(struct runs *r)
 
 /* --- slots ------------------------------------------------------------------- */
 
-static struct run *run_at(const struct runs *r, uint32_t slot)
+/* The daemon numbers its slots as it likes, so they are looked up.  What is
+ * returned holds the run of this slot, or NULL where it would be put. */
+static struct run **find(const struct runs *r, uint32_t slot)
 {
-	uint32_t page = slot / PAGE;
+	struct run **link = &r->buckets[slot & (r->bucket_count - 1)];
 
-	if (page >= r->page_count || !r->pages[page])
-		return NULL;
-	return &r->pages[page][slot % PAGE];
+	while (*link && (*link)->slot != slot)
+		link = &(*link)->next;
+	return link;
 }
 
-/* Pages never move: timers and marks point into them. */
-static int slot_reserve(struct runs *r, uint32_t slot)
+static int grow_buckets(struct runs *r)
 {
-	uint32_t page = slot / PAGE;
+	struct runs wide = {
+		.bucket_count = r->bucket_count ? r->bucket_count * 2 : PAGE
+	};
 
-	if (page >= r->page_count) {
-		struct run **pages = realloc(r->pages,
-					     (page + 1) * sizeof(*pages));
+	wide.buckets = calloc(wide.bucket_count, sizeof(struct run *));
+	if (!wide.buckets)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < r->bucket_count; i++)
+		for (struct run *run = r->buckets[i], *next; run; run = next) {
+			next = run->next;
+			run->next = NULL;
+			*find(&wide, run->slot) = run;
+		}
+	free(r->buckets);
+	r->buckets = wide.buckets;
+	r->bucket_count = wide.bucket_count;
+	return 0;
+}
 
-		if (!pages)
-			return -ENOMEM;
-		memset(pages + r->page_count, 0,
-		       (page + 1 - r->page_count) * sizeof(*pages));
-		r->pages = pages;
-		r->page_count = page + 1;
+static int grow_pages(struct runs *r)
+{
+	struct run_page *page = malloc(sizeof(*page));
+
+	if (!page)
+		return -ENOMEM;
+	page->next = r->pages;
+	r->pages = page;
+	for (unsigned i = PAGE; i-- > 0; ) {
+		page->runs[i].next = r->free;
+		r->free = &page->runs[i];
 	}
-	if (!r->pages[page])
-		r->pages[page] = calloc(PAGE, sizeof(struct run));
-	return r->pages[page] ? 0 : -ENOMEM;
+	return 0;
+}
+
+/* Room for one more of everything; after that a start cannot fail. */
+static int reserve(struct runs *r)
+{
+	int error = 0;
+
+	if (r->taken == r->bucket_count)
+		error = grow_buckets(r);
+	if (error == 0 && !r->free)
+		error = grow_pages(r);
+	if (error == 0)
+		error = timers_reserve(&r->changes, r->taken + 1);
+	return error < 0 ? error : timers_reserve(&r->ticks, r->taken + 1);
 }
 
 /* --- marks ------------------------------------------------------------------- */
@@ -108,7 +150,9 @@ static void release(struct runs *r, struct run *run)
 	timers_clear(&r->changes, &run->change);
 	timers_clear(&r->ticks, &run->tick);
 	unmark(r, run);
-	run->taken = false;
+	*find(r, run->slot) = run->next;
+	run->next = r->free;
+	r->free = run;
 	r->taken--;
 }
 
@@ -139,24 +183,26 @@ static void set_tick(struct runs *r, struct run *run, int64_t after_ms)
 int runs_start(struct runs *r, const struct order_settings *settings,
 	       const struct order *order, int64_t now_ms)
 {
-	struct run *run = run_at(r, order->slot);
+	int error = reserve(r);
+	struct run **link, *run;
 
-	if (run && run->taken)
+	if (error < 0)
+		return error;
+	link = find(r, order->slot);
+	if (*link)
 		return -EEXIST;
-	if (slot_reserve(r, order->slot) < 0 ||
-	    timers_reserve(&r->changes, r->taken + 1) < 0 ||
-	    timers_reserve(&r->ticks, r->taken + 1) < 0)
-		return -ENOMEM;
-	run = run_at(r, order->slot);
+	run = r->free;
+	r->free = run->next;
+	*link = run;
+	r->taken++;
 	*run = (struct run){
 		.job_seq = order->job_seq, .start_ms = now_ms,
 		.interval_ms = settings->progress_interval_ms,
 		.news = { .tick_ms = -1 },
-		.number = order->run, .slot = order->slot, .taken = true
+		.number = order->run, .slot = order->slot
 	};
 	simulation_plan(settings, &order->start, &run->plan);
 	run->news.reached = simulation_stage(run->plan.from);
-	r->taken++;
 	set_change(r, run);
 	set_tick(r, run, now_ms);
 	mark(r, run, now_ms);
@@ -165,9 +211,9 @@ int runs_start(struct runs *r, const struct order_settings *settings,
 
 void runs_stop(struct runs *r, const struct order *order)
 {
-	struct run *run = run_at(r, order->slot);
+	struct run *run = r->taken ? *find(r, order->slot) : NULL;
 
-	if (run && run->taken && run->number == order->run &&
+	if (run && run->number == order->run &&
 	    run->job_seq == order->job_seq)
 		release(r, run);
 }

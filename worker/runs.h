@@ -15,9 +15,11 @@
 struct run;
 
 struct runs {
-	struct run **pages;		/* by slot */
-	uint32_t page_count;
-	uint32_t taken;			/* slots; a run's end frees its own once told */
+	struct run **buckets;		/* by slot; chains */
+	uint32_t bucket_count;
+	uint32_t taken;			/* runs; over when their end has been told */
+	struct run_page *pages;		/* all that was ever needed at once */
+	struct run *free;
 	struct timers changes;		/* stage changes and ends */
 	struct timers ticks;		/* progress between them */
 	struct run *oldest, *newest;	/* with something to tell */

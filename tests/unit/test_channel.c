@@ -205,7 +205,6 @@ START_TEST(an_order_with_a_number_out_of_range_is_refused)
 {
 	BAD_ORDER(ORDER_STOP, kind, 0);
 	BAD_ORDER(ORDER_STOP, kind, ORDER_KINDS);
-	BAD_ORDER(ORDER_STOP, slot, CHANNEL_SLOTS);
 	BAD_ORDER(ORDER_STOP, job_seq, -1);
 	BAD_ORDER(ORDER_SETTINGS, settings.distribution, DISTRIBUTIONS);
 	BAD_ORDER(ORDER_SETTINGS, settings.distribution, -1);
@@ -266,7 +265,6 @@ START_TEST(a_record_with_a_number_out_of_range_is_refused)
 	BAD_RECORD(RECORD_ALIVE, kind, 0);
 	BAD_RECORD(RECORD_ALIVE, kind, RECORD_KINDS);
 	BAD_RECORD(RECORD_ALIVE, next_ms, -1);
-	BAD_RECORD(RECORD_PROGRESS, slot, CHANNEL_SLOTS);
 	BAD_RECORD(RECORD_PROGRESS, job_seq, -1);
 	BAD_RECORD(RECORD_PROGRESS, stage, STAGE_NONE);
 	BAD_RECORD(RECORD_PROGRESS, stage, JOB_STAGES);

@@ -202,12 +202,30 @@ START_TEST(ticks_share_wake_ups_unless_they_are_too_close_for_that)
 }
 END_TEST
 
+START_TEST(a_slot_is_found_again_wherever_it_lies)
+{
+	for (uint32_t i = 0; i < 2000; i++)
+		ck_assert_int_eq(start(i, i * 4096, 0), 0);
+	for (uint32_t i = 0; i < 2000; i++) {
+		struct order stop = order_of(i, i * 4096);
+
+		ck_assert_int_eq(start(9, i * 4096, 0), -EEXIST);
+		if (i % 3 == 0)
+			runs_stop(&runs, &stop);
+	}
+	for (uint32_t i = 0; i < 2000; i++)
+		ck_assert_int_eq(start(i, i * 4096, 0),
+				 i % 3 == 0 ? 0 : -EEXIST);
+	ck_assert_uint_eq(runs_running(&runs), 2000);
+}
+END_TEST
+
 START_TEST(a_hundred_thousand_runs_all_end_once)
 {
 	unsigned n = 100000, ended = 0;
 
-	for (unsigned i = 0; i < n; i++)
-		ck_assert_int_eq(start(i, i, i % 1000), 0);
+	for (unsigned i = 0; i < n; i++)	/* slots of any kind */
+		ck_assert_int_eq(start(i, i * 2654435761u, i % 1000), 0);
 	let_pass(3000);
 	for (unsigned count; (count = told(CHANNEL_BATCH)) > 0; )
 		for (unsigned i = 0; i < count; i++)
@@ -233,6 +251,7 @@ int main(void)
 	tcase_add_test(tcase, the_next_change_is_the_first_of_any_run);
 	tcase_add_test(tcase, a_run_that_would_overtake_others_is_noticed);
 	tcase_add_test(tcase, ticks_share_wake_ups_unless_they_are_too_close_for_that);
+	tcase_add_test(tcase, a_slot_is_found_again_wherever_it_lies);
 	tcase_add_test(tcase, a_hundred_thousand_runs_all_end_once);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
