@@ -267,7 +267,7 @@ static int finish_turn(struct engine *e, int r)
 }
 
 /* What happened counts before what is asked. */
-static int turn_whole(struct engine *e)
+int engine_turn_whole(struct engine *e)
 {
 	int r = 0;
 
@@ -407,7 +407,7 @@ static bool turn(struct engine *e)
 	}
 	r = e->store_failing ? store_probe(e->store) : 0;
 	if (r == 0)
-		r = turn_whole(e);
+		r = engine_turn_whole(e);
 	if (r == -EIO)
 		r = turn_singly(e);
 	if (r < 0) {

@@ -168,10 +168,13 @@ void job_begin_attempt(struct job *job, int64_t eligible_ms);
 
 int job_write_live(struct engine *e, uint32_t slot, const struct job *job);
 
-/* --- engine.c: for engine_start.c ------------------------------------------------ */
+/* --- engine.c: for engine_start.c and tests ------------------------------------------------ */
 
 void engine_on_record(void *user, unsigned worker, const struct record *r);
 void engine_on_lost(void *user, unsigned worker);
+/* All that waits in records, lost and commands, in one transaction: 0 and
+ * published, or a failure and nothing has changed. */
+int engine_turn_whole(struct engine *e);
 void engine_show_crew(struct engine *e);
 int engine_watch_fds(struct engine *e);
 

@@ -4,6 +4,7 @@ UNIT_LIBS = libcore.la $(CHECK_LIBS)
 UNIT_TESTS = \
 	%D%/test_channel \
 	%D%/test_clock \
+	%D%/test_engine \
 	%D%/test_job \
 	%D%/test_json_check \
 	%D%/test_log \
@@ -34,6 +35,16 @@ tests_unit_test_channel_LDADD = $(UNIT_LIBS)
 tests_unit_test_clock_SOURCES = %D%/test_clock.c
 tests_unit_test_clock_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_clock_LDADD = $(UNIT_LIBS)
+
+tests_unit_test_engine_SOURCES = \
+	%D%/given_store.c \
+	%D%/given_store.h \
+	%D%/test_engine.c \
+	%D%/vfs_fault.c \
+	%D%/vfs_fault.h \
+	$(NULL)
+tests_unit_test_engine_CFLAGS = $(UNIT_CFLAGS) $(SQLITE_CFLAGS)
+tests_unit_test_engine_LDADD = libdaemon.la $(SQLITE_LIBS) $(UNIT_LIBS)
 
 tests_unit_test_job_SOURCES = %D%/test_job.c
 tests_unit_test_job_CFLAGS = $(UNIT_CFLAGS)

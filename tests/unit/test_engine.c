@@ -1,0 +1,299 @@
+/* A turn whose commit fails leaves nothing behind: for every operation on
+ * the disk that can fail, the whole engine is compared with its copy from
+ * before.  Real store, real workers, no HTTP. */
+#include "core/clock.h"
+#include "core/log.h"
+#include "daemon/engine_private.h"
+#include "tests/unit/given_store.h"
+#include "tests/unit/vfs_fault.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct settings *settings;
+static struct store *store;
+static struct engine *engine;
+
+static void given_engine(void)
+{
+	static const char *const overrides[] = {
+		"jobs.workers=2", "jobs.slots=2", "status.default_job=off",
+		"simulation.seed=7", "log.level=error"
+	};
+	const char *worker = getenv("HEYGEN_WORKER");
+	struct settings_error error;
+	char path[512];
+
+	if (!worker) {
+		snprintf(path, sizeof(path), "%s/heygen-worker",
+			 getenv("HG_BUILDDIR") ? getenv("HG_BUILDDIR") : ".");
+		worker = path;
+	}
+	log_set_level(LOG_LEVEL_ERROR);
+	ck_assert_int_eq(vfs_fault_install(), 0);
+	ck_assert_int_eq(settings_load(NULL, overrides, 5, &settings, &error),
+			 0);
+	clock_set_manual(GIVEN_NOW_MS);
+	store = given_store();
+	ck_assert_int_eq(engine_new(&engine, settings, store, worker), 0);
+}
+
+static void end_engine(void)
+{
+	engine_free(engine);
+	store_close(store);
+	settings_unref(settings);
+}
+
+/* --- the whole engine as text -------------------------------------------------- */
+
+static void dump_job(FILE *to, uint32_t slot)
+{
+	const struct job *job = board_at(engine->board, slot);
+	const struct slot_note *note = board_note(engine->board, slot);
+	struct index_look look;
+	char id[JOB_ID_SIZE];
+
+	if (!job)
+		return;
+	index_look(engine->index, job, &look);
+	fprintf(to, "slot %u %s %s v%u run %u worker %u attempt %u p%d %.4f "
+		    "eligible %" PRId64 " finished %" PRId64 " expires %" PRId64
+		    " title %s ahead %" PRId64 " %" PRId64 " draft %u\n",
+		slot, job_id_format(job, id), job_state_name(job->state),
+		job->version, job->run, job->worker, job->attempt,
+		job->priority, job->progress, job->eligible_ms,
+		job->finished_ms, job->expires_ms,
+		job_text(job, TEXT_TITLE) ? job_text(job, TEXT_TITLE) : "-",
+		look.ahead, look.ahead_ms, note->draft);
+}
+
+static char *dump(void)
+{
+	int64_t counts[JOB_STATES], oldest;
+	char *text = NULL;
+	size_t size;
+	FILE *to = open_memstream(&text, &size);
+
+	for (uint32_t slot = 0; slot < board_slots(engine->board); slot++)
+		dump_job(to, slot);
+	index_totals(engine->index, counts, &oldest);
+	for (int i = 0; i < JOB_STATES; i++)
+		fprintf(to, "%s %" PRId64 "\n", job_state_name(i), counts[i]);
+	for (unsigned worker = 1; worker <= 2; worker++)
+		fprintf(to, "worker %u runs %" PRId64 "\n", worker,
+			index_worker_running(engine->index, worker));
+	fprintf(to, "oldest %" PRId64 " next %u delayed %" PRId64 "\n", oldest,
+		index_next(engine->index),
+		index_next_eligible_ms(engine->index));
+	fprintf(to, "jobs %" PRId64 " last %" PRId64 " event %" PRId64
+		    " ring %" PRId64 " paused %d\n",
+		board_count(engine->board), engine->job_seq,
+		engine->event_seq, board_last_event(engine->board),
+		engine->paused);
+	fclose(to);
+	return text;
+}
+
+/* --- a turn of everything ---------------------------------------------------------- */
+
+#define GIVEN_JOBS 8
+static uint8_t ids[GIVEN_JOBS][16];
+
+static struct command *hand_over(enum command_kind kind)
+{
+	struct command *c = command_new(kind);
+
+	ck_assert(LIST_ROOM(&engine->commands));
+	engine->commands.at[engine->commands.count++] = c;
+	return c;
+}
+
+static struct submission submissions[GIVEN_JOBS];
+
+static struct command *hand_over_jobs(size_t count, const char *title)
+{
+	struct command *c = hand_over(COMMAND_SUBMIT);
+
+	for (size_t i = 0; i < count; i++)
+		submissions[i] = (struct submission){
+			.parts.text[TEXT_TITLE] = title,
+			.priority = i * 3 % 5,
+			.on_error = -1,
+			.not_before_ms = i == 5 ? GIVEN_NOW_MS + 9000
+						: TIME_NONE
+		};
+	c->count = count;
+	c->submissions = submissions;
+	return c;
+}
+
+static void hand_over_verb(enum job_verb verb, int first, int count)
+{
+	struct command *c = hand_over(COMMAND_VERB);
+
+	c->verb = verb;
+	c->bulk = true;
+	c->count = count;
+	c->uuids = (const uint8_t (*)[16])&ids[first];
+}
+
+static void drop_commands(void)
+{
+	for (size_t i = 0; i < engine->commands.count; i++)
+		command_free(engine->commands.at[i]);
+	engine->commands.count = 0;
+}
+
+static void reset_commands(void)
+{
+	for (size_t i = 0; i < engine->commands.count; i++)
+		command_reset(engine->commands.at[i]);
+}
+
+/* Eight jobs: four run, three wait, one is not yet due. */
+static void given_jobs(void)
+{
+	struct command *c = hand_over_jobs(GIVEN_JOBS, "given");
+
+	ck_assert_int_eq(engine_turn_whole(engine), 0);
+	ck_assert_uint_eq(c->result_count, GIVEN_JOBS);
+	for (int i = 0; i < GIVEN_JOBS; i++)
+		memcpy(ids[i], c->results[i].uuid, 16);
+	drop_commands();
+	ck_assert_int_eq(index_count(engine->index, JOB_RUNNING), 4);
+}
+
+static void hand_over_everything(void)
+{
+	struct command *c = hand_over_jobs(3, "later");
+
+	c->has_key = true;
+	strcpy(c->scope, "POST /v1/jobs:batch key");
+	c->key = c->scope + 20;
+	hand_over_verb(VERB_PAUSE, 0, 3);
+	hand_over_verb(VERB_CANCEL, 2, 3);
+	hand_over_verb(VERB_RESUME, 0, 1);
+	hand_over_verb(VERB_DELETE, 3, 1);
+	hand_over_verb(VERB_RESTART, 4, 1);
+	c = hand_over(COMMAND_PATCH);
+	c->uuids = (const uint8_t (*)[16])&ids[6];
+	c->count = 1;
+	c->patch.set = PATCH_PRIORITY | PATCH_TITLE;
+	c->patch.priority = 50;
+	c->patch.title = strdup("edited");
+	hand_over(COMMAND_QUEUE_PAUSE);
+}
+
+/* What failed at the Nth operation; false: the plan was not reached. */
+static bool fails_at(int nth, const char *what)
+{
+	char plan[64], *before = dump(), *after;
+	bool hit;
+	int r;
+
+	snprintf(plan, sizeof(plan), "write,sync,truncate %d 0 %s", nth, what);
+	ck_assert(vfs_fault_plan(plan));
+	r = engine_turn_whole(engine);
+	hit = vfs_fault_hits() > 0;
+	vfs_fault_plan(NULL);
+	if (!hit) {
+		free(before);
+		return false;
+	}
+	ck_assert_msg(r == -EAGAIN, "operation %d: %d", nth, r);
+	after = dump();
+	ck_assert_str_eq(before, after);
+	free(before);
+	free(after);
+	reset_commands();
+	return true;
+}
+
+static void fails_everywhere(const char *what)
+{
+	int nth = 1;
+
+	given_engine();
+	given_jobs();
+	hand_over_everything();
+	while (fails_at(nth, what))
+		nth++;
+	/* the first turn that met no fault took effect, whole */
+	ck_assert_int_gt(nth, 2);
+	ck_assert(engine->paused);
+	ck_assert_int_eq(board_count(engine->board), GIVEN_JOBS + 3 - 1);
+	ck_assert_int_eq(given_sql("SELECT count(*) FROM job"),
+			 GIVEN_JOBS + 3 - 1);
+	ck_assert_int_eq(given_sql("SELECT count(*) FROM idempotency"), 1);
+	ck_assert_int_eq(given_sql("SELECT count(*) FROM event"),
+			 engine->event_seq);
+	drop_commands();
+	end_engine();
+}
+
+START_TEST(a_turn_that_fails_at_any_write_or_sync_leaves_nothing_behind)
+{
+	static const char *const faults[] = { "ioerr", "full", "short" };
+
+	fails_everywhere(faults[_i]);
+}
+END_TEST
+
+START_TEST(an_answer_in_hand_does_not_follow_the_job)
+{
+	struct command *submitted, *paused;
+
+	given_engine();
+	given_jobs();
+	submitted = hand_over_jobs(1, "new");
+	hand_over_verb(VERB_PAUSE, 0, 1);
+	hand_over_verb(VERB_CANCEL, 0, 1);
+	ck_assert_int_eq(engine_turn_whole(engine), 0);
+	paused = engine->commands.at[1];
+	ck_assert_int_eq(submitted->results[0].job->state, JOB_QUEUED);
+	ck_assert_int_eq(paused->results[0].job->state, JOB_PAUSED);
+	ck_assert_int_eq(engine->commands.at[2]->results[0].job->state,
+			 JOB_CANCELED);
+	drop_commands();
+	end_engine();
+}
+END_TEST
+
+START_TEST(a_key_used_twice_in_one_turn_submits_once)
+{
+	struct command *c[2];
+
+	given_engine();
+	for (int i = 0; i < 2; i++) {
+		c[i] = hand_over_jobs(2, "same");
+		c[i]->has_key = true;
+		strcpy(c[i]->scope, "POST /v1/jobs:batch key");
+		c[i]->key = c[i]->scope + 20;
+	}
+	ck_assert_int_eq(engine_turn_whole(engine), 0);
+	ck_assert_int_eq(board_count(engine->board), 2);
+	ck_assert(!c[0]->replayed && c[1]->replayed);
+	for (int i = 0; i < 2; i++)
+		ck_assert_mem_eq(c[0]->results[i].uuid, c[1]->results[i].uuid,
+				 16);
+	drop_commands();
+	end_engine();
+}
+END_TEST
+
+int main(void)
+{
+	const struct given_loop loops[] = {
+		{ a_turn_that_fails_at_any_write_or_sync_leaves_nothing_behind,
+		  3 },
+		{ an_answer_in_hand_does_not_follow_the_job, 1 },
+		{ a_key_used_twice_in_one_turn_submits_once, 1 },
+	};
+
+	return given_run_loops("engine", loops, sizeof(loops) / sizeof(*loops));
+}
