@@ -165,7 +165,7 @@ class Fake:
         if isinstance(reply, types.GeneratorType):
             for piece in reply:
                 connection.sendall(piece)
-        elif reply:
+        elif isinstance(reply, bytes):
             connection.sendall(reply)
         return False
 

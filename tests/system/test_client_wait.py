@@ -1,0 +1,575 @@
+#!/usr/bin/env python3
+"""How the library waits: each layer, forced and reached by falling back; one
+connection for any number of jobs; deadlines, interrupts, notices, callbacks."""
+import os
+import select
+import signal
+import threading
+import time
+import unittest
+
+import ctypes as C
+
+import hglib as H
+from fake import Fake, Reply, V1, problem
+from heygend import SLOW, main, until
+
+ALL = H.SSE | H.HOLD | H.ETA | H.HISTORY | H.BULK
+
+
+def later(seconds, function, *arguments):
+    timer = threading.Timer(seconds, function, arguments)
+    timer.daemon = True
+    timer.start()
+    return timer
+
+
+class Base(unittest.TestCase):
+    def server(self, *arguments, **more):
+        server = V1(*arguments, **more)
+        self.addCleanup(server.close)
+        return server
+
+    def client(self, server, **options):
+        client = H.Client(server.url, **options)
+        self.addCleanup(client.close)
+        return client
+
+    def took(self, began, seconds):
+        elapsed = time.monotonic() - began
+        self.assertLess(elapsed, seconds * SLOW)
+        return elapsed
+
+
+class Layers(Base):
+    """One job that ends after 300 ms, on servers that lack more and more."""
+
+    def follow(self, features, use=0, **job):
+        s = self.server(features)
+        c = self.client(s, use=use)
+        job = H.Job(id=s.add(**job))
+        later(0.3, s.end, job.id)
+        self.assertEqual(c.wait(job, 20000), H.OK, c.message)
+        self.assertEqual((job.result, job.state),
+                         (H.COMPLETED, H.STATE_COMPLETED))
+        self.assertEqual(s.most, 1)
+        return s, c
+
+    def test_a_stream_takes_one_call(self):
+        s, c = self.follow({"stream"})
+        self.assertEqual((c.stats.calls, c.stats.streams), (1, 1))
+
+    def test_a_held_request_takes_one_call(self):
+        s, c = self.follow({"hold"}, H.HOLD)
+        self.assertEqual((c.stats.calls, c.stats.holds), (1, 1))
+
+    def test_polls_alone_ask_for_nothing_else(self):
+        s, c = self.follow({"stream", "hold", "bulk", "cursor"}, H.ETA,
+                           remaining_ms=300)
+        self.assertEqual((c.stats.holds, c.stats.streams), (0, 0))
+        self.assertEqual(c.stats.polls, c.stats.calls)
+        self.assertEqual({r.target for r in s.requests},
+                         {"/v1/jobs/job-1"})
+
+    def test_history_alone_ignores_estimates(self):
+        s, c = self.follow(set(), H.HISTORY, remaining_ms=3600000)
+        self.assertEqual(c.stats.polls, c.stats.calls)
+        self.assertFalse(any("why=eta" in e for e in c.events("poll.sleep")))
+
+    def test_without_a_stream_requests_are_held(self):
+        s, c = self.follow({"hold"})
+        self.assertEqual([r.path for r in s.requests],
+                         ["/v1/events", "/v1/jobs/job-1"])
+        self.assertIn("wait", s.requests[1].query)
+
+    def test_without_holds_it_polls_after_three_quick_answers(self):
+        s = self.server(set())
+        c = self.client(s, delay_price=100, use=H.HOLD | H.ETA)
+        job = H.Job(id=s.add(remaining_ms=300))
+        until(lambda: c.wait(job, 3000) and len(s.requests) > 4)
+        waits = ["wait" in r.query for r in s.requests]
+        self.assertEqual(waits[:3], [True] * 3)
+        self.assertFalse(any(waits[3:]))
+
+    def test_support_once_seen_is_not_forgotten_when_busy(self):
+        s = self.server({"hold"})
+        c = self.client(s, use=H.HOLD, delay_price=100)
+        first = H.Job(id=s.add())
+        later(0.2, s.end, first.id)
+        self.assertEqual(c.wait(first, 9000), H.OK)
+        s.features.clear()	# no room: answers at once, without a word
+        job = H.Job(id=s.add())
+        self.assertEqual(c.wait(job, 2500), H.ETIMEDOUT)
+        s.features.add("hold")
+        later(1, s.end, job.id)
+        self.assertEqual(c.wait(job, 9000), H.OK)
+        self.assertFalse(c.events("layer.off"))
+        self.assertGreater(len([r for r in s.seen("job-2")
+                                if "wait" in r.query]), 3)
+
+    def test_a_503_to_a_hold_is_a_poll_now_and_a_hold_again_next_time(self):
+        s = self.server({"hold"})
+        c = self.client(s, use=H.HOLD | H.ETA, delay_price=100)
+        job = H.Job(id=s.add())
+        busy = [problem(503, "busy")]
+        s.fail = lambda r: busy.pop() if busy else False
+        later(2.5, s.end, job.id)
+        self.assertEqual(c.wait(job, 20000), H.OK)
+        waits = ["wait" in r.query for r in s.requests]
+        self.assertEqual(waits[:3], [True, False, True])
+
+    def test_a_saturated_stream_is_a_hold_for_now(self):
+        s = self.server({"stream", "hold"})
+        c = self.client(s)
+        busy = [problem(503, "busy")]
+        s.fail = lambda r: (busy.pop() if busy and r.path == "/v1/events"
+                            else False)
+        job = H.Job(id=s.add())
+        later(0.5, s.end, job.id)
+        self.assertEqual(c.wait(job, 20000), H.OK)
+        self.assertEqual((c.stats.streams, c.stats.holds), (1, 1))
+
+    def test_a_broken_hold_is_left_after_two(self):
+        s = self.server({"hold"})
+        c = self.client(s, use=H.HOLD | H.ETA)
+        s.fail = lambda r: None if "wait" in r.query else False
+        job = H.Job(id=s.add(remaining_ms=300))
+        later(2, s.end, job.id)
+        self.assertEqual(c.wait(job, 20000), H.OK)
+        # curl itself repeats what died with a connection it had kept
+        self.assertIn(len([r for r in s.requests if "wait" in r.query]), (2, 3))
+        self.assertEqual(c.stats.holds, 2)
+
+    def test_a_finished_handle_is_believed(self):
+        s, c = self.follow({"stream"})
+        job = H.Job(id=s.add())
+        s.end(job.id)
+        self.assertEqual(c.refresh(job), H.OK)
+        calls = c.stats.calls
+        reports = []
+        self.assertEqual(c.wait(job, -1, lambda j: reports.append(j.result)),
+                         H.OK)
+        self.assertEqual((c.stats.calls, reports), (calls, [H.COMPLETED]))
+
+    def test_a_job_paused_for_long_is_not_lost(self):
+        s = self.server(set())
+        c = self.client(s, use=H.ETA, delay_price=100)
+        job = H.Job(id=s.add(state="paused", remaining_ms=900))
+        later(0.3, s.end, job.id, "error")
+        self.assertEqual(c.wait(job, 60000), H.OK)
+        self.assertEqual((job.result, job.error_code, job.error_message),
+                         (H.ERROR, "broken", "It broke."))
+
+
+class Many(Base):
+    def follow(self, n, features, use=0, until_ended=0, deadline_ms=30000):
+        s = self.server(features)
+        c = self.client(s, use=use)
+        ids = [s.add(remaining_ms=400) for _ in range(n)]
+        jobs = [H.Job(id=i) for i in ids]
+        later(0.4, lambda: [s.end(i) for i in ids])
+        reports = []
+        self.assertEqual(c.wait_many(jobs, until_ended, deadline_ms,
+                                     lambda j: reports.append(
+                                         (j.id, j.result))), H.OK, c.message)
+        self.assertEqual({j.result for j in jobs}, {H.COMPLETED})
+        self.assertEqual({j.err for j in jobs}, {H.OK})
+        finals = [id for id, result in reports if result != H.PENDING]
+        self.assertEqual(sorted(finals), sorted(ids))
+        self.assertEqual(s.most, 1)
+        return s, c
+
+    def test_thousands_of_jobs_take_one_cursor_and_one_bulk_status(self):
+        s, c = self.follow(2500, {"stream", "hold", "bulk", "cursor"})
+        targets = [r.path + ("?" + "&".join(sorted(r.query)) if r.query else "")
+                   for r in s.requests]
+        self.assertEqual(targets, ["/v1/events"] + ["/v1/jobs?ids"] * 25 +
+                         ["/v1/events?after&final"])
+
+    def test_a_hundred_jobs_take_one_stream(self):
+        s, c = self.follow(100, {"stream", "hold", "bulk", "cursor"})
+        self.assertEqual(c.stats.calls, 1)
+
+    def test_many_jobs_by_held_requests(self):
+        s, c = self.follow(300, {"hold", "bulk", "cursor"})
+        self.assertGreaterEqual(c.stats.holds, 1)
+        self.assertLess(c.stats.calls, 12)
+
+    def test_many_jobs_by_bulk_status(self):
+        s, c = self.follow(250, {"bulk"}, H.BULK | H.ETA)
+        self.assertTrue(all("ids" in r.query for r in s.requests))
+
+    def test_many_jobs_one_by_one(self):
+        s, c = self.follow(40, set())
+        self.assertEqual(c.stats.streams, 1)
+        self.assertTrue(s.seen("/v1/jobs/job-40"))
+
+    def test_until_two_have_ended(self):
+        s = self.server()
+        c = self.client(s)
+        ids = [s.add() for _ in range(5)]
+        jobs = [H.Job(id=i) for i in ids]
+        later(0.1, s.end, ids[1])
+        later(0.2, s.end, ids[3], "error")
+        self.assertEqual(c.wait_many(jobs, 2, 9000), H.OK)
+        self.assertEqual([j.result for j in jobs],
+                         [H.PENDING, H.COMPLETED, H.PENDING, H.ERROR,
+                          H.PENDING])
+
+    def test_one_handle_twice_counts_twice(self):
+        s = self.server()
+        c = self.client(s)
+        job = H.Job(id=s.add())
+        later(0.1, s.end, job.id)
+        self.assertEqual(c.wait_many([job, job], 2, 9000), H.OK)
+
+    def test_two_handles_of_one_job_both_end(self):
+        s = self.server({"bulk"})
+        c = self.client(s)
+        id = s.add()
+        jobs = [H.Job(id=id), H.Job(id=id)]
+        later(0.1, s.end, id)
+        self.assertEqual(c.wait_many(jobs, 0, 9000), H.OK)
+        self.assertEqual([j.result for j in jobs], [H.COMPLETED] * 2)
+
+    def test_unknown_jobs_do_not_stop_the_others(self):
+        for features in ({"stream", "bulk"}, {"bulk"}, {"hold", "cursor",
+                                                       "bulk"}, set()):
+            s = self.server(features)
+            c = self.client(s)
+            jobs = [H.Job(id=s.add()), H.Job(id="nobody"), H.Job(id=s.add())]
+            later(0.2, s.end, jobs[0].id)
+            later(0.3, s.end, jobs[2].id)
+            lost = []
+            self.assertEqual(c.wait_many(jobs, 0, 20000, lambda j: j.err and
+                                         lost.append((j.id, j.err)) and 0),
+                             H.EPARTIAL)
+            self.assertEqual([j.err for j in jobs], [H.OK, H.ENOTFOUND, H.OK])
+            self.assertEqual([j.result for j in jobs],
+                             [H.COMPLETED, H.PENDING, H.COMPLETED])
+            self.assertEqual(lost, [("nobody", H.ENOTFOUND)])
+            self.assertEqual(s.most, 1)
+
+    def test_no_jobs_have_ended_already(self):
+        c = self.client(self.server())
+        self.assertEqual(c.wait_many([], 0, -1), H.OK)
+        self.assertEqual(c.stats.calls, 0)
+
+    def test_one_look_at_many(self):
+        s = self.server()
+        c = self.client(s)
+        jobs = [H.Job(id=s.add()) for _ in range(150)]
+        s.end(jobs[7].id)
+        self.assertEqual(c.wait_many(jobs, 0, 0), H.ETIMEDOUT)
+        self.assertEqual(len(s.requests), 2)
+        self.assertEqual([j.result for j in jobs].count(H.COMPLETED), 1)
+        for j in jobs:
+            if j.result == H.PENDING:
+                s.end(j.id)
+        self.assertEqual(c.wait_many(jobs, 0, 0), H.OK)
+
+    def test_a_stream_that_breaks_in_the_middle_loses_nobody(self):
+        s = self.server()
+        c = self.client(s)
+        jobs = [H.Job(id=s.add()) for _ in range(20)]
+
+        def cut():
+            s.end(jobs[3].id)
+            with s.lock:
+                for connection in s.connections:
+                    connection.shutdown(2)
+            for j in jobs:
+                if j is not jobs[3]:
+                    s.end(j.id)
+        later(0.3, cut)
+        self.assertEqual(c.wait_many(jobs, 0, 20000), H.OK)
+
+
+class Deadlines(Base):
+    def test_a_wait_that_timed_out_shows_the_last_state_and_can_go_on(self):
+        s = self.server()
+        c = self.client(s)
+        job = H.Job(id=s.add(state="running", progress=0.25))
+        began = time.monotonic()
+        self.assertEqual(c.wait(job, 400), H.ETIMEDOUT)
+        self.assertGreaterEqual(self.took(began, 1), 0.39)
+        self.assertEqual((job.state, job.progress, job.err),
+                         (H.RUNNING, 0.25, H.OK))
+        self.assertEqual(c.message, "still pending when the deadline passed")
+        other, again = self.client(s), H.Job(id=job.id)
+        later(0.1, s.end, job.id)
+        self.assertEqual(other.wait(again, 9000), H.OK)
+
+    def test_the_last_poll_falls_just_before_the_deadline(self):
+        s = self.server(set())
+        c = self.client(s, use=H.ETA)
+        job = H.Job(id=s.add(remaining_ms=3600000))
+        began = time.monotonic()
+        self.assertEqual(c.wait(job, 1500), H.ETIMEDOUT)
+        last = s.requests[-1].at - began
+        self.assertGreater(last, 1.0)
+        self.assertLess(last, 1.5)
+
+    def test_one_look_is_one_call(self):
+        s = self.server()
+        c = self.client(s)
+        job = H.Job(id=s.add())
+        self.assertEqual(c.wait(job, 0), H.ETIMEDOUT)
+        self.assertEqual(c.stats.calls, 1)
+        s.end(job.id)
+        self.assertEqual(c.wait(job, 0), H.OK)
+        self.assertEqual([r.target for r in s.requests],
+                         ["/v1/jobs/job-1"] * 2)
+
+    def test_bad_arguments_send_nothing(self):
+        s = self.server()
+        c = self.client(s)
+        job = H.Job(id=s.add())
+        self.assertEqual(c.wait(job, -2), H.EINVAL)
+        self.assertEqual(c.wait_many([job], 2, 0), H.EINVAL)
+        self.assertEqual(H.lib.hg_wait(c.handle, None, 0, H.JobFn(), None),
+                         H.EINVAL)
+        self.assertEqual(H.lib.hg_wait(None, job.handle, 0, H.JobFn(), None),
+                         H.EINVAL)
+        self.assertEqual(c.stats.calls, 0)
+
+
+class Interrupts(Base):
+    def interrupted(self, act, seconds=0.3):
+        """act(client) ends within 50 ms of the interrupt."""
+        at = []
+
+        def poke():
+            at.append(time.monotonic())
+            self.c.interrupt()
+        later(seconds, poke)
+        self.assertEqual(act(), H.EINTERRUPTED)
+        self.assertLess(time.monotonic() - at[0], 0.05 * SLOW)
+
+    def test_every_state_of_waiting_ends_within_50_ms(self):
+        for features, use in ((None, H.SSE), (None, H.HOLD), (set(), H.ETA),
+                              (set(), H.HISTORY)):
+            s = self.server(features or {"stream", "hold"})
+            self.c = self.client(s, use=use)
+            job = H.Job(id=s.add(remaining_ms=60000))
+            self.interrupted(lambda: self.c.wait(job))
+
+    def test_a_hung_call_and_a_pause_between_tries_end_too(self):
+        s = Fake(lambda r: until(lambda: s.gone(r.connection)))
+        self.addCleanup(s.close)
+        self.c = self.client(s)
+        self.interrupted(lambda: self.c.refresh(H.Job(id="j")))
+        s.answer = lambda r: Reply(503, "", {"Retry-After": "20"})
+        self.interrupted(lambda: self.c.refresh(H.Job(id="j")))
+        self.interrupted(lambda: self.c.wait(H.Job(id="j")))
+
+    def test_without_a_call_the_next_one_ends_once(self):
+        s = self.server()
+        self.c = self.client(s)
+        job = H.Job(id=s.add())
+        self.c.interrupt()
+        self.c.interrupt()
+        self.assertEqual(self.c.refresh(job), H.EINTERRUPTED)
+        self.assertEqual(self.c.refresh(job), H.OK)
+        self.assertEqual(len(s.requests), 1)
+
+    def test_a_callback_stops_a_wait(self):
+        s = self.server()
+        c = self.client(s)
+        job = H.Job(id=s.add())
+        self.assertEqual(c.wait(job, -1, lambda j: 1), H.EINTERRUPTED)
+        self.assertIn("callback", c.message)
+
+
+class Callbacks(Base):
+    def test_each_change_is_told_and_the_end_once(self):
+        s = self.server()
+        c = self.client(s)
+        job = H.Job(id=s.add())
+        seen = []
+
+        def drive():
+            s.change(job.id, state="running", stage="mix", progress=0.5)
+            until(lambda: "mix" in [x[1] for x in seen])
+            s.change(job.id, remaining_ms=5)	# no news
+            s.end(job.id)
+        later(0.2, drive)
+        self.assertEqual(c.wait(job, 9000, lambda j: seen.append(
+            (j.state, j.stage, j.progress))), H.OK)
+        self.assertEqual(seen, [(H.QUEUED, None, 0), (H.RUNNING, "mix", 0.5),
+                                (H.STATE_COMPLETED, "mix", 1)])
+
+    def test_a_callback_may_make_calls(self):
+        s = self.server()
+        c = self.client(s)
+        jobs = [H.Job(id=s.add()) for _ in range(3)]
+        other = H.Job(id=s.add())
+        codes = []
+        for n, j in enumerate(jobs):
+            later(0.2 * n + 0.1, s.end, j.id)
+        self.assertEqual(c.wait_many(jobs, 0, 9000, lambda j: codes.append(
+            c.refresh(other)) if j.result else 0), H.OK)
+        self.assertEqual(codes, [H.OK] * 3)
+        self.assertEqual(s.most, 1)
+
+
+class Notices(Base):
+    def test_a_notice_ends_a_long_sleep_with_one_call(self):
+        s = self.server(set())
+        c = self.client(s, use=H.ETA)
+        job = H.Job(id=s.add(remaining_ms=3600000))
+
+        def webhook():
+            s.end(job.id)
+            c.notify("somebody else")
+            c.notify(job.id)
+        later(0.4, webhook)
+        began = time.monotonic()
+        self.assertEqual(c.wait(job, 60000), H.OK)
+        self.took(began, 1)
+        self.assertEqual(c.stats.calls, 2)
+
+    def test_more_notices_than_room_are_a_look_at_all(self):
+        s = self.server({"bulk"})
+        c = self.client(s, use=H.ETA | H.BULK)
+        jobs = [H.Job(id=s.add(remaining_ms=3600000)) for _ in range(90)]
+
+        def webhooks():
+            for j in jobs:
+                s.end(j.id)
+                c.notify(j.id)
+        later(0.4, webhooks)
+        self.assertEqual(c.wait_many(jobs, 0, 60000), H.OK)
+        self.assertLess(c.stats.calls, 10)
+
+
+class Watches(Base):
+    def watch(self, c, on_change):
+        self.fn = H.job_fn(on_change)
+        out = H.P()
+        self.assertEqual(H.lib.hg_watch_new(c.handle, self.fn, None,
+                                            C.byref(out)), H.OK)
+        self.addCleanup(H.lib.hg_watch_free, out.value)
+        return out.value
+
+    def step(self, w):
+        n = C.c_size_t()
+        return H.lib.hg_watch_step(w, C.byref(n)), n.value
+
+    def run_loop(self, w, seconds=10):
+        end = time.monotonic() + seconds * SLOW
+        steps, (code, pending) = 1, self.step(w)
+        while pending and code == H.OK and time.monotonic() < end:
+            select.select([H.lib.hg_watch_fd(w)], [], [], end -
+                          time.monotonic())
+            code, pending = self.step(w)
+            steps += 1
+        return code, pending, steps
+
+    def test_a_loop_of_ones_own_follows_jobs_without_spinning(self):
+        for features in ({"stream"}, {"hold"}, set()):
+            s = self.server(features)
+            c = self.client(s)
+            ids = [s.add(remaining_ms=500) for _ in range(3)]
+            ended = []
+            w = self.watch(c, lambda j: ended.append(j.id) if j.result else 0)
+            for id in ids + ids[:1]:
+                self.assertEqual(H.lib.hg_watch_add(w, id.encode()), H.OK)
+            for n, id in enumerate(ids):
+                later(0.2 * n + 0.3, s.end, id)
+            code, pending, steps = self.run_loop(w)
+            self.assertEqual((code, pending), (H.OK, 0))
+            self.assertEqual(sorted(ended), sorted(ids))
+            self.assertLess(steps, 200)
+            self.assertEqual(s.most, 1)
+
+    def test_jobs_are_added_and_dropped_inside_a_callback(self):
+        s = self.server()
+        c = self.client(s)
+        first, second, third = s.add(), s.add(), s.add()
+        ended = []
+
+        def change(j):
+            if j.result:
+                ended.append(j.id)
+            if j.id == first and j.result:
+                H.lib.hg_watch_add(w, second.encode())
+                H.lib.hg_watch_drop(w, third.encode())
+                later(0.2, s.end, second)
+        w = self.watch(c, change)
+        H.lib.hg_watch_add(w, first.encode())
+        H.lib.hg_watch_add(w, third.encode())
+        later(0.2, s.end, first)
+        self.assertEqual(self.run_loop(w)[:2], (H.OK, 0))
+        self.assertEqual(ended, [first, second])
+        self.assertEqual(H.lib.hg_watch_drop(w, b"nobody"), H.ENOTFOUND)
+
+    def test_an_unknown_job_is_told_and_dropped(self):
+        s = self.server()
+        c = self.client(s)
+        told = []
+        w = self.watch(c, lambda j: told.append((j.id, j.err)))
+        H.lib.hg_watch_add(w, b"nobody")
+        self.assertEqual(self.run_loop(w)[:2], (H.OK, 0))
+        self.assertEqual(told, [("nobody", H.ENOTFOUND)])
+
+    def test_an_interrupt_and_a_refused_key_end_a_step(self):
+        s = self.server()
+        c = self.client(s)
+        told = []
+        w = self.watch(c, lambda j: told.append(j.err))
+        H.lib.hg_watch_add(w, s.add().encode())
+        self.step(w)
+        c.interrupt()
+        self.assertTrue(select.select([H.lib.hg_watch_fd(w)], [], [], 5)[0])
+        self.assertEqual(self.step(w), (H.EINTERRUPTED, 1))
+        s.fail = lambda r: problem(401, "unauthorized")
+        with s.lock:
+            for connection in s.connections:
+                connection.shutdown(2)
+        code, pending, _ = self.run_loop(w)
+        self.assertEqual((code, pending, told[-1]), (H.EAUTH, 0, H.EAUTH))
+        self.assertEqual(c.code, "unauthorized")
+
+    def test_two_watches_of_one_client_share_its_connection_by_polling(self):
+        s = self.server()
+        c = self.client(s, delay_price=100)
+        ended = []
+        note = lambda j: ended.append(j.id) if j.result else 0
+        a = self.watch(c, note)
+        keep = self.fn
+        b = self.watch(c, note)
+        ids = [s.add(remaining_ms=300), s.add(remaining_ms=300)]
+        H.lib.hg_watch_add(a, ids[0].encode())
+        H.lib.hg_watch_add(b, ids[1].encode())
+        later(0.5, lambda: [s.end(i) for i in ids])
+        end = time.monotonic() + 20
+        pending = 2
+        while pending and time.monotonic() < end:
+            pending = self.step(a)[1] + self.step(b)[1]
+            select.select([H.lib.hg_watch_fd(a), H.lib.hg_watch_fd(b)], [], [],
+                          5)
+        self.assertEqual(sorted(ended), ids)
+        self.assertEqual(s.most, 1)
+        self.assertLessEqual(c.stats.streams, 1)	# once one is alone
+        del keep
+
+    def test_a_call_between_two_steps_is_no_harm_to_the_watch(self):
+        s = self.server()
+        c = self.client(s)
+        ended = []
+        w = self.watch(c, lambda j: ended.append(j.id) if j.result else 0)
+        id, other = s.add(), H.Job(id=s.add())
+        H.lib.hg_watch_add(w, id.encode())
+        for _ in range(3):
+            self.step(w)
+            self.assertEqual(c.refresh(other), H.OK)
+        later(0.2, s.end, id)
+        later(0.3, s.end, other.id)
+        self.assertEqual(c.wait(other, 9000), H.OK)
+        self.assertEqual(self.run_loop(w)[:2], (H.OK, 0))
+        self.assertEqual((ended, s.most), ([id], 1))
+
+
+if __name__ == "__main__":
+    main()
