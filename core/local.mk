@@ -18,6 +18,7 @@ libcore_la_SOURCES = \
 	%D%/settings_print.c \
 	%D%/settings_row.c \
 	%D%/settings_row.h \
+	%D%/utf8.h \
 	$(NULL)
 libcore_la_CFLAGS = $(AM_CFLAGS) $(INIH_CFLAGS)
 libcore_la_LIBADD = $(INIH_LIBS)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/utf8.h"
 
 static const struct {
 	const char *name;
@@ -154,38 +155,33 @@ static bool is_plain(const char *value)
 	return *value != '\0';
 }
 
-/* Bytes of the UTF-8 character at s, 0 if none that may be printed is. */
-static size_t utf8_bytes(const unsigned char *s)
+/* May the character at s be shown as it is?  Its bytes, else 0.  A control
+ * character, the C1 ones too, moves a terminal. */
+static size_t shown_bytes(const char *s)
 {
-	size_t n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 :
-		   s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
+	unsigned char c = (unsigned char)s[0];
 
-	for (size_t i = 1; i < n; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f) ||
-	    (s[0] == 0xc2 && s[1] < 0xa0) ||	/* C1: it moves a terminal */
-	    s[0] < ' ' || s[0] == 0x7f)
+	if (c < ' ' || c == 0x7f || (c == 0xc2 && (unsigned char)s[1] < 0xa0))
 		return 0;
-	return n;
+	return utf8_bytes(s);
 }
 
 /* Writes the character at *at as it stands in quotes; returns its bytes. */
 static size_t quote_one(const char **at, char out[5])
 {
 	static const char named[] = "\"\"\\\\\nn\rr\tt";
-	const unsigned char *s = (const unsigned char *)*at;
-	size_t n = utf8_bytes(s);
+	const char *s = *at;
+	size_t n = shown_bytes(s);
 
 	for (const char *p = named; *p; p += 2)
-		if (*p == (char)s[0]) {
+		if (*p == s[0]) {
 			(*at)++;
 			return (size_t)snprintf(out, 5, "\\%c", p[1]);
 		}
 	if (n == 0) {
 		(*at)++;
-		return (size_t)snprintf(out, 5, "\\x%02x", s[0]);
+		return (size_t)snprintf(out, 5, "\\x%02x",
+					(unsigned char)s[0]);
 	}
 	memcpy(out, s, n);
 	*at += n;

@@ -14,6 +14,7 @@
 
 #include "core/log.h"
 #include "core/settings_row.h"
+#include "core/utf8.h"
 
 #define FILE_BYTES_MAX (1024 * 1024)
 #define LINE_BYTES 4096		/* where inih can be told so, else its own */
@@ -140,8 +141,6 @@ static void set_defaults(struct loader *loader)
 
 /* --- overrides -------------------------------------------------------------- */
 
-static bool is_utf8(const char *text);
-
 static char *trim(char *text)
 {
 	size_t n;
@@ -170,7 +169,7 @@ static void set_override(struct loader *loader, const char *override)
 		goto out;
 	}
 	*equals = *dot = '\0';
-	if (!is_utf8(equals + 1))
+	if (!utf8_is_valid(equals + 1))
 		FAIL_HERE(loader, "%s.%s is not valid UTF-8", SHOWN(text),
 			  SHOWN(dot + 1));
 	else
@@ -212,47 +211,6 @@ static int read_file(int fd, char **text_out, size_t *bytes_out)
 	return 0;
 }
 
-/* Bytes of the UTF-8 character at s, 0 if there is none. */
-static size_t utf8_bytes(const unsigned char *s)
-{
-	static const struct {
-		unsigned char from, to, second_from, second_to, bytes;
-	} leads[] = {
-		{ 0x01, 0x7f, 0x00, 0xff, 1 }, { 0xc2, 0xdf, 0x80, 0xbf, 2 },
-		{ 0xe0, 0xe0, 0xa0, 0xbf, 3 }, { 0xe1, 0xec, 0x80, 0xbf, 3 },
-		{ 0xed, 0xed, 0x80, 0x9f, 3 }, { 0xee, 0xef, 0x80, 0xbf, 3 },
-		{ 0xf0, 0xf0, 0x90, 0xbf, 4 }, { 0xf1, 0xf3, 0x80, 0xbf, 4 },
-		{ 0xf4, 0xf4, 0x80, 0x8f, 4 },
-	};
-
-	for (size_t i = 0; i < sizeof(leads) / sizeof(*leads); i++) {
-		size_t n = leads[i].bytes, k;
-
-		if (s[0] < leads[i].from || s[0] > leads[i].to)
-			continue;
-		if (n > 1 && (s[1] < leads[i].second_from ||
-			      s[1] > leads[i].second_to))
-			return 0;
-		for (k = 2; k < n; k++)
-			if ((s[k] & 0xc0) != 0x80)
-				return 0;
-		return n;
-	}
-	return 0;
-}
-
-static bool is_utf8(const char *text)
-{
-	size_t n;
-
-	for (; *text; text += n) {
-		n = utf8_bytes((const unsigned char *)text);
-		if (n == 0)
-			return false;
-	}
-	return true;
-}
-
 /* Is this text, and nothing that a C string or a terminal would hide? */
 static void check_text(struct loader *loader, size_t bytes)
 {
@@ -262,7 +220,7 @@ static void check_text(struct loader *loader, size_t bytes)
 	for (loader->line = 1; s < end; s += n) {
 		unsigned char c = (unsigned char)*s;
 
-		n = utf8_bytes((const unsigned char *)s);
+		n = utf8_bytes(s);
 		if (c == '\n')
 			loader->line++;
 		else if (n > 0 && (c >= ' ' || c == '\t') && c != 0x7f)
@@ -463,6 +421,13 @@ static void check_descriptors(struct loader *loader)
 		     (unsigned long long)limit.rlim_max);
 }
 
+static void check_together(struct loader *loader)
+{
+	check_listen(loader);
+	check_durations(loader);
+	check_descriptors(loader);
+}
+
 /* systemd hands the keys over in a directory of its own. */
 static void default_key_file(struct loader *loader)
 {
@@ -535,12 +500,11 @@ int settings_reload(const struct settings *running, const char *path,
 		set_override(&loader, overrides[i]);
 	if (loader.status == 0)
 		default_key_file(&loader);
-	if (loader.status == 0 && running)
+	if (loader.status == 0)
+		check_together(&loader);
+	if (loader.status == 0 && running) {
 		keep_fixed(&loader, running, kept_out, kept_size);
-	if (loader.status == 0) {
-		check_listen(&loader);
-		check_durations(&loader);
-		check_descriptors(&loader);
+		check_together(&loader);
 	}
 	if (loader.status == 0) {
 		atomic_init(&loaded->refs, 1);

@@ -16,6 +16,7 @@ UNIT_TESTS = \
 	%D%/test_retry \
 	%D%/test_runs \
 	%D%/test_settings \
+	%D%/test_settings_text \
 	%D%/test_simulation \
 	%D%/test_store \
 	%D%/test_store_faults \
@@ -94,6 +95,10 @@ tests_unit_test_runs_LDADD = libworker.la $(UNIT_LIBS)
 tests_unit_test_settings_SOURCES = %D%/test_settings.c
 tests_unit_test_settings_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_settings_LDADD = $(UNIT_LIBS)
+
+tests_unit_test_settings_text_SOURCES = %D%/test_settings_text.c
+tests_unit_test_settings_text_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_settings_text_LDADD = $(UNIT_LIBS)
 
 tests_unit_test_simulation_SOURCES = %D%/test_simulation.c
 tests_unit_test_simulation_CFLAGS = $(UNIT_CFLAGS)
