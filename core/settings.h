@@ -63,7 +63,7 @@ X(jobs,       ttl_completed_s,       TTL,          "3600",           1,     SETT
 X(jobs,       ttl_error_s,           TTL,          "3600",           1,     SETTINGS_DECADE_S, true,  "A job that ended in error is removed after this.") \
 X(jobs,       ttl_canceled_s,        TTL,          "3600",           1,     SETTINGS_DECADE_S, true,  "A canceled job is removed after this.") \
 X(jobs,       tombstone_s,           INT,          "3600",           0,     SETTINGS_DECADE_S, true,  "The id of a removed job is answered 410 for this long, then 404.") \
-X(jobs,       worker_timeout_s,      INT,          "15",             1,     3600,              true,  "A worker that is silent for this long is killed and replaced.") \
+X(jobs,       worker_timeout_s,      INT,          "15",             3,     3600,              true,  "A worker that is silent for this long is killed and replaced; a healthy one gives a sign every 2 s.") \
 X(simulation, distribution,          DISTRIBUTION, "uniform",        0,     0,                 true,  "How the length of a translation is drawn, between min_ms and max_ms.") \
 X(simulation, min_ms,                INT,          "10000",          1,     SETTINGS_INT_MAX,  true,  "The shortest translation.") \
 X(simulation, max_ms,                INT,          "30000",          1,     SETTINGS_INT_MAX,  true,  "The longest translation.") \
