@@ -418,10 +418,11 @@ static bool turn(struct engine *e)
 	store_works(e);
 	forget_records(e);
 	dispatched = e->turn.dispatched > 0;
-	answer_commands(e);
-	send_orders(e, dispatched || e->crew_changed);
+	/* before the answers: who paused the queue sees it paused */
 	if (e->crew_changed || dispatched)
 		engine_show_crew(e);
+	answer_commands(e);
+	send_orders(e, dispatched || e->crew_changed);
 	e->crew_changed = false;
 	return more || e->turn.more;
 }

@@ -35,10 +35,24 @@ static bool bulk_sort_out(struct bulk *b)
 	return true;
 }
 
-static void add_result(struct text *t, const char *id,
+/* The engine knows those that are there; the store, those that were. */
+static enum outcome look_closer(struct http *h,
+				const struct command_result *result)
+{
+	struct wire_gone gone;
+
+	if (result->outcome == OUTCOME_NOT_FOUND &&
+	    find_gone(h, result->uuid, LOOKUP_NONE, NULL, &gone) == 0)
+		return OUTCOME_GONE;
+	return result->outcome;
+}
+
+static void add_result(struct request *r, const char *id,
 		       const struct command_result *result)
 {
-	enum outcome outcome = result ? result->outcome : OUTCOME_NOT_FOUND;
+	enum outcome outcome = result ? look_closer(r->http, result)
+				      : OUTCOME_NOT_FOUND;
+	struct text *t = &r->reply.body;
 
 	text_literal(t, "{\"id\":");
 	text_json_string(t, id);
@@ -69,7 +83,7 @@ static void reply_results(struct request *r, const struct bulk *b,
 
 		if (i > 0)
 			text_char(t, ',');
-		add_result(t, b->texts[i],
+		add_result(r, b->texts[i],
 			   known ? &c->results[b->at[i]] : NULL);
 	}
 	text_literal(t, "]}");

@@ -248,6 +248,10 @@ void reply_outcome(struct request *r, enum outcome outcome,
 				      outcomes[OUTCOME_GONE].detail);
 		return;
 	}
+	if (outcome == OUTCOME_NOT_FOUND && uuid) {
+		reply_missing(r, uuid, LOOKUP_NONE, &view);
+		return;
+	}
 	if (outcomes[outcome].retry_after_s > 0)
 		reply_header_int(&r->reply, "Retry-After",
 				 outcomes[outcome].retry_after_s);

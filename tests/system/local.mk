@@ -5,6 +5,9 @@ SYSTEM_TESTS = \
 	%D%/test_client_wait.py \
 	%D%/test_ctl_table.py \
 	%D%/test_life.py \
+	%D%/test_wire_access.py \
+	%D%/test_wire_framing.py \
+	%D%/test_wire_jobs.py \
 	%D%/test_worker.py \
 	$(NULL)
 TESTS += $(SYSTEM_TESTS)
