@@ -81,4 +81,5 @@ SELECT id, seq, state,
 		AS updated_at,
        ttl_s, live_version AS version, source_url, source_language,
        output_language, tags
-  FROM seen;
+  FROM seen
+ ORDER BY seq;
