@@ -102,6 +102,7 @@ bool engine_advance_step(struct engine *e)
 		return false;
 	}
 	clock_advance_to(next);
+	e->put_settings = true;		/* people look by this clock too */
 	engine_send_clock(e);
 	return true;
 }

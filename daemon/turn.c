@@ -301,8 +301,6 @@ static int write_all(struct engine *e)
 		r = store_put_meta(e->store, "queue_paused", t->paused);
 	if (r == 0 && e->put_settings)
 		r = engine_put_settings(e);
-	if (r == 0 && clock_is_manual())
-		r = store_put_meta(e->store, "clock_ms", t->now_ms);
 	return r == 0 ? write_purges(e) : r;
 }
 
