@@ -36,6 +36,7 @@ struct worker {
 	struct order *outbox;
 	size_t head, count, size;	/* orders from head on are unsent */
 	bool blocked;			/* its socket is full */
+	uint32_t watched;		/* epoll events asked for */
 };
 
 struct crew {
@@ -103,18 +104,31 @@ int crew_order(struct crew *crew, unsigned worker, const struct order *order)
 	return w->fd < 0 ? 0 : outbox_add(w, order);
 }
 
-static void watch_writable(struct crew *crew, unsigned i, bool writable)
+static void watch(struct crew *crew, unsigned i, uint32_t events)
 {
-	struct epoll_event ev = {
-		.events = EPOLLIN | (writable ? EPOLLOUT : 0),
-		.data.u32 = CREW_EPOLL + i + 1
-	};
+	struct epoll_event ev = { .events = events,
+				  .data.u32 = CREW_EPOLL + i + 1 };
 
-	if (crew->workers[i].blocked == writable)
+	if (crew->workers[i].watched == events)
 		return;
-	crew->workers[i].blocked = writable;
+	crew->workers[i].watched = events;
 	(void)epoll_ctl(crew->epoll_fd, EPOLL_CTL_MOD, crew->workers[i].fd,
 			&ev);
+}
+
+/* An idle worker says nothing but that it is alive, and that can wait: its
+ * end is told (EPOLLHUP) also where nothing is asked for. */
+void crew_listen(struct crew *crew,
+		 int64_t (*running)(void *user, unsigned worker), void *user)
+{
+	for (unsigned i = 0; i < crew->count; i++) {
+		const struct worker *w = &crew->workers[i];
+		bool busy = w->tick != crew->tick || running(user, i + 1) > 0;
+
+		if (w->fd >= 0)
+			watch(crew, i, (busy ? EPOLLIN : 0) |
+				       (w->blocked ? EPOLLOUT : 0));
+	}
 }
 
 static void flush_worker(struct crew *crew, unsigned i)
@@ -132,15 +146,14 @@ static void flush_worker(struct crew *crew, unsigned i)
 		       n * sizeof(*packet.orders));
 		r = channel_send_orders(w->fd, &packet, n);
 		if (r == -EAGAIN) {
-			watch_writable(crew, i, true);
+			w->blocked = true;
 			return;
 		}
 		if (r < 0)
 			return;		/* EOF will be read and tells the rest */
 		w->head += n;
 	}
-	if (w->fd >= 0)
-		watch_writable(crew, i, false);
+	w->blocked = false;
 }
 
 void crew_flush(struct crew *crew)
@@ -232,6 +245,7 @@ static void start(struct crew *crew, unsigned i, int64_t now)
 	w->fd = ends[0];
 	w->head = w->count = 0;
 	w->blocked = false;
+	w->watched = EPOLLIN;
 	w->started_ms = w->heard_ms = now;
 	w->since_ms = clock_wall_ms();
 	w->tick = 0;
@@ -315,6 +329,10 @@ int64_t crew_timers(struct crew *crew)
 		else if (crew->silence_ms == INT64_MAX)
 			continue;
 		else
+			at = w->heard_ms + (w->watched & EPOLLIN
+						    ? crew->silence_ms
+						    : crew->silence_ms / 3);
+		if (at < now)		/* it was looked at and said nothing */
 			at = w->heard_ms + crew->silence_ms;
 		if (at < next)
 			next = at;

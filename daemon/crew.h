@@ -50,6 +50,11 @@ void crew_child_exited(struct crew *crew);	/* SIGCHLD came */
 int crew_order(struct crew *crew, unsigned worker, const struct order *order);
 void crew_flush(struct crew *crew);
 
+/* Before each sleep: whose words end it?  running(user, worker) tells who has
+ * something to say. */
+void crew_listen(struct crew *crew,
+		 int64_t (*running)(void *user, unsigned worker), void *user);
+
 /* The worker with the most free slots that can take an order now, given how
  * many each runs; 0: none.  running(user, worker) is asked. */
 unsigned crew_choose(struct crew *crew,

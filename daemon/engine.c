@@ -603,6 +603,7 @@ static int64_t pass(struct engine *e)
 	if (!more)
 		more = engine_advance_step(e);
 	crew_flush(e->crew);
+	crew_listen(e->crew, job_running_on, e);
 	consider_checkpoint(e, e->event_seq != event_seq);
 	e->hooks->turned(e->hooks->user);
 	return more ? 0 : next_wake(e, crew_ms, clock_real_mono_ms());

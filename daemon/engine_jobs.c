@@ -87,7 +87,7 @@ static int64_t wall_of(const struct engine *e, int64_t at_ms)
 
 /* --- dispatch --------------------------------------------------------------------- */
 
-static int64_t running_on(void *user, unsigned worker)
+int64_t job_running_on(void *user, unsigned worker)
 {
 	struct engine *e = user;
 
@@ -150,7 +150,7 @@ int job_dispatch(struct engine *e)
 			e->turn.more = true;
 			break;
 		}
-		worker = crew_choose(e->crew, running_on, e);
+		worker = crew_choose(e->crew, job_running_on, e);
 		if (worker == 0)
 			break;
 		r = dispatch_one(e, slot, worker);

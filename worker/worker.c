@@ -81,6 +81,15 @@ static int64_t sim_now_ms(const struct sim_clock *clock)
 	return clock->now_ms + (mono_ns() - clock->base_ns) / NS_A_MS;
 }
 
+/* All workers beat at the same instants, so that whoever listens to several
+ * wakes once. */
+static int64_t next_beat(int64_t now_ns)
+{
+	const int64_t beat_ns = (int64_t)ALIVE_MS * NS_A_MS;
+
+	return (now_ns / beat_ns + 1) * beat_ns;
+}
+
 /* Sets the timer to what is due first.  While the socket is full nothing
  * is: it could not be told, and is made up for when there is room. */
 static int arm(struct worker *w)
@@ -162,7 +171,7 @@ static int tell_some(struct worker *w)
 		return r;
 	runs_told(&w->runs, &telling);
 	if (packet.records[0].kind == RECORD_ALIVE || answers)
-		w->alive_ns = now_ns + (int64_t)ALIVE_MS * NS_A_MS;
+		w->alive_ns = next_beat(now_ns);
 	if (answers) {
 		w->tick_told = w->tick;
 		w->tick_due = false;
