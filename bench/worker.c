@@ -53,7 +53,7 @@ static int64_t mono_us(void)
 	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
-/* --- the worker ---------------------------------------------------------------- */
+/* --- the worker ----------------------------------------------------------- */
 
 static pid_t start_worker(int *fd_out)
 {
@@ -107,7 +107,7 @@ static long status_of(pid_t pid, const char *field)
 	return value;
 }
 
-/* --- the daemon's side ------------------------------------------------------------ */
+/* --- the daemon's side ---------------------------------------------------- */
 
 static void count_record(const struct record *record, int64_t now_us)
 {
@@ -192,7 +192,7 @@ static void send_orders(int fd)
 		send_some(fd, &packet, count);
 }
 
-/* --- the yardstick -------------------------------------------------------------------- */
+/* --- the yardstick -------------------------------------------------------- */
 
 /* The share of a core that the same wake-ups and packets cost alone. */
 static double yardstick(uint64_t wakeups, uint64_t packets, uint64_t records)

@@ -20,7 +20,7 @@ int channel_pair(int ends_out[2])
 	return 0;
 }
 
-/* --- the check --------------------------------------------------------------- */
+/* --- the check ------------------------------------------------------------ */
 
 /* Comparisons are written so that a NaN fails them. */
 static bool within(double x, double low, double high)
@@ -131,7 +131,7 @@ int channel_check_records(const struct record_packet *packet, size_t bytes)
 	return count;
 }
 
-/* --- sending and receiving ----------------------------------------------------- */
+/* --- sending and receiving ------------------------------------------------ */
 
 static int send_packet(int fd, struct packet_header *header, unsigned count,
 		       size_t size)

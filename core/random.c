@@ -8,7 +8,7 @@
 
 #define GOLDEN 0x9e3779b97f4a7c15u
 
-/* --- bits ------------------------------------------------------------------ */
+/* --- bits ----------------------------------------------------------------- */
 
 /* A bijection of 64 bits in which every bit of x moves half of the result:
  * Stafford's thirteenth variant of the MurmurHash3 finalizer. */
@@ -41,7 +41,7 @@ double random_unit(uint64_t seed, uint64_t key, uint32_t attempt,
 	       0x1p-53;
 }
 
-/* --- durations ------------------------------------------------------------- */
+/* --- durations ------------------------------------------------------------ */
 
 static double clamp(const struct duration_law *law, double ms)
 {
@@ -154,7 +154,7 @@ double random_expected_ms(const struct duration_law *law)
 	return clamp(law, mean);
 }
 
-/* --- keys and digests -------------------------------------------------------- */
+/* --- keys and digests ----------------------------------------------------- */
 
 uint64_t random_key_of_number(uint64_t number)
 {
@@ -195,7 +195,7 @@ void random_digest(const void *data, size_t length, uint64_t digest_out[2])
 	digest_out[1] = absorb(b, a);
 }
 
-/* --- the system --------------------------------------------------------------- */
+/* --- the system ----------------------------------------------------------- */
 
 void random_system(void *out, size_t length)
 {

@@ -50,7 +50,7 @@ void runs_free(struct runs *r)
 	runs_init(r);
 }
 
-/* --- slots ------------------------------------------------------------------- */
+/* --- slots ---------------------------------------------------------------- */
 
 /* The daemon numbers its slots as it likes, so they are looked up.  What is
  * returned holds the run of this slot, or NULL where it would be put. */
@@ -113,7 +113,7 @@ static int reserve(struct runs *r)
 	return error < 0 ? error : timers_reserve(&r->ticks, r->taken + 1);
 }
 
-/* --- marks ------------------------------------------------------------------- */
+/* --- marks ---------------------------------------------------------------- */
 
 static void mark(struct runs *r, struct run *run, int64_t at_ms)
 {
@@ -156,7 +156,7 @@ static void release(struct runs *r, struct run *run)
 	r->taken--;
 }
 
-/* --- orders ------------------------------------------------------------------ */
+/* --- orders --------------------------------------------------------------- */
 
 static void set_change(struct runs *r, struct run *run)
 {
@@ -218,7 +218,7 @@ void runs_stop(struct runs *r, const struct order *order)
 		release(r, run);
 }
 
-/* --- timers ------------------------------------------------------------------ */
+/* --- timers --------------------------------------------------------------- */
 
 uint32_t runs_running(const struct runs *r)
 {
@@ -296,7 +296,7 @@ bool runs_would_overtake(const struct runs *r)
 	return run->marked && run != r->newest && runs_due(r) > r->newest_ms;
 }
 
-/* --- telling ------------------------------------------------------------------ */
+/* --- telling -------------------------------------------------------------- */
 
 /* Makes the record of what follows after what was told, and notes it as told.
  * False: there is nothing. */

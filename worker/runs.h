@@ -17,7 +17,7 @@ struct run;
 struct runs {
 	struct run **buckets;		/* by slot; chains */
 	uint32_t bucket_count;
-	uint32_t taken;			/* runs; over when their end has been told */
+	uint32_t taken;			/* runs whose end is yet to be told */
 	struct run_page *pages;		/* all that was ever needed at once */
 	struct run *free;
 	struct timers changes;		/* stage changes and ends */

@@ -21,7 +21,7 @@ static const struct {
 	[JOB_STAGES]       = { 1.00, { ERROR_NONE, ERROR_NONE } },
 };
 
-/* --- the plan ---------------------------------------------------------------- */
+/* --- the plan ------------------------------------------------------------- */
 
 static int64_t plan_total(const struct order_settings *settings,
 			  const struct order_run *run)
@@ -88,7 +88,7 @@ void simulation_plan(const struct order_settings *settings,
 	*plan_out = plan;
 }
 
-/* --- answers ------------------------------------------------------------------- */
+/* --- answers -------------------------------------------------------------- */
 
 int64_t simulation_instant(const struct plan *plan, double progress)
 {

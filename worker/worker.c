@@ -43,7 +43,7 @@ struct worker {
 	struct runs runs;
 	struct sim_clock clock;
 	struct order_settings settings;	/* seed 0: none have come */
-	int64_t tick, tick_told;	/* of clock orders: last, last answered */
+	int64_t tick, tick_told;	/* clock orders: last, last answered */
 	bool tick_due;			/* an answer is */
 	int64_t alive_ns;		/* when the next sign of life is due */
 	bool full;			/* the socket; waits until it is not */
@@ -64,7 +64,7 @@ static int complain(int error, const char *format, ...)
 	return error;
 }
 
-/* --- time -------------------------------------------------------------------- */
+/* --- time ----------------------------------------------------------------- */
 
 static int64_t mono_ns(void)
 {
@@ -118,7 +118,7 @@ static int arm(struct worker *w)
 	return 0;
 }
 
-/* --- records ------------------------------------------------------------------ */
+/* --- records -------------------------------------------------------------- */
 
 /* Waits for room in the socket, or no longer does. */
 static int set_full(struct worker *w, bool full)
@@ -202,7 +202,7 @@ static int settle(struct worker *w)
 	return r;
 }
 
-/* --- orders -------------------------------------------------------------------- */
+/* --- orders --------------------------------------------------------------- */
 
 static int set_clock(struct worker *w, const struct order_clock *order)
 {
@@ -224,7 +224,8 @@ static int start_run(struct worker *w, const struct order *order)
 	int r;
 
 	if (!w->clock.known || !w->settings.seed)
-		return complain(-EPROTO, "a run came before clock and settings");
+		return complain(-EPROTO,
+				"a run came before clock and settings");
 	r = runs_start(&w->runs, &w->settings, order, sim_now_ms(&w->clock));
 	if (r < 0)
 		return complain(r, "cannot begin run %u in slot %u", order->run,
@@ -277,7 +278,7 @@ static int take(struct worker *w)
 	return r == -EAGAIN ? 0 : r;
 }
 
-/* --- the loop -------------------------------------------------------------------- */
+/* --- the loop ------------------------------------------------------------- */
 
 static int turn(struct worker *w)
 {
@@ -319,7 +320,7 @@ static int open_loop(struct worker *w)
 	return 0;
 }
 
-/* --- the start ------------------------------------------------------------------- */
+/* --- the start ------------------------------------------------------------ */
 
 static bool is_channel(int fd)
 {

@@ -27,7 +27,7 @@ static void teardown(void)
 	close(ends[1]);
 }
 
-/* --- what is fine -------------------------------------------------------------- */
+/* --- what is fine --------------------------------------------------------- */
 
 static struct order good_order(enum order_kind kind)
 {
@@ -146,7 +146,7 @@ START_TEST(a_count_outside_a_packet_is_not_sent)
 }
 END_TEST
 
-/* --- what is nonsense ------------------------------------------------------------ */
+/* --- what is nonsense ----------------------------------------------------- */
 
 START_TEST(a_frame_that_is_not_whole_is_refused)
 {

@@ -14,7 +14,7 @@ static const char *const laws[DISTRIBUTIONS] = {
 	[DISTRIBUTION_EXPONENTIAL] = "exponential",
 };
 
-/* --- the committed vectors -------------------------------------------------- */
+/* --- the committed vectors ------------------------------------------------ */
 
 static int law_of(const char *word)
 {
@@ -119,7 +119,7 @@ START_TEST(every_committed_vector_is_drawn_again)
 }
 END_TEST
 
-/* --- properties ---------------------------------------------------------------- */
+/* --- properties ----------------------------------------------------------- */
 
 START_TEST(each_argument_of_a_draw_changes_half_of_its_bits)
 {

@@ -32,7 +32,7 @@ static struct plan plan_of(struct order_run run)
 	return plan;
 }
 
-/* --- how long ------------------------------------------------------------------ */
+/* --- how long ------------------------------------------------------------- */
 
 START_TEST(a_drawn_duration_is_clamped_and_a_given_one_is_exact)
 {
@@ -69,7 +69,7 @@ START_TEST(the_time_scale_divides_and_leaves_at_least_a_millisecond)
 }
 END_TEST
 
-/* --- how it ends ----------------------------------------------------------------- */
+/* --- how it ends ---------------------------------------------------------- */
 
 #define GIVEN(what) SIMULATE_##what
 static const struct {
@@ -168,7 +168,7 @@ START_TEST(a_run_that_goes_on_has_the_plan_it_had)
 }
 END_TEST
 
-/* --- where it is when -------------------------------------------------------------- */
+/* --- where it is when ----------------------------------------------------- */
 
 START_TEST(stages_begin_where_the_one_before_has_had_its_share)
 {
@@ -231,7 +231,7 @@ START_TEST(every_plan_runs_through_its_stages_to_its_end)
 }
 END_TEST
 
-/* --- the estimate ------------------------------------------------------------------- */
+/* --- the estimate --------------------------------------------------------- */
 
 START_TEST(the_estimate_errs_within_bounds_and_not_at_the_end)
 {
