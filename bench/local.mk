@@ -9,3 +9,15 @@ benches: $(BENCHES)
 
 bench_worker_SOURCES = %D%/worker.c
 bench_worker_LDADD = libcore.la
+
+# The client's waiting in virtual time, beside what others do.
+noinst_PROGRAMS += %D%/waiting
+bench_waiting_SOURCES = \
+	%D%/waiting.c \
+	%D%/waiting.h \
+	%D%/waiting_anchor.c \
+	%D%/waiting_load.c \
+	%D%/waiting_ours.c \
+	%D%/waiting_tally.c \
+	$(NULL)
+bench_waiting_LDADD = libpace.la

@@ -12,7 +12,7 @@
 #define AIMS 32
 #define POINTS (GRID + AIMS + 1)
 #define HORIZON 3		/* in first guesses */
-#define LEARNT_LATE 1.35	/* a plan underrates its own tail */
+#define LEARNT_WEIGHT 1.27	/* a plan underrates its own tail */
 
 /* Jobs without an estimate that are alike: the same plan, the same age. */
 struct kind {
@@ -77,17 +77,18 @@ static void add_jobs(struct crowd *c)
 
 static void add_kind(const struct kind *k, struct curve *at)
 {
-	double late, t = k->elapsed_ms;
+	double ended, late, t = k->elapsed_ms;
 
 	if (k->plan) {
-		at->ended += k->jobs *
-			     hg__plan_ended(k->plan, t, at->at_ms, &late);
+		ended = hg__plan_ended(k->plan, t, at->at_ms, &late);
+		ended *= LEARNT_WEIGHT;
+		late *= LEARNT_WEIGHT;
 	} else {
-		at->ended += k->jobs * at->at_ms / (t + at->at_ms);
+		ended = at->at_ms / (t + at->at_ms);
 		late = at->at_ms - t * log1p(at->at_ms / t);
 	}
-	/* few have been seen that took so long; it would wait too long */
-	at->late_ms += k->jobs * late * (k->plan ? LEARNT_LATE : 1);
+	at->ended += k->jobs * ended;
+	at->late_ms += k->jobs * late;
 }
 
 /* It ends somewhere between two moments, each as likely. */

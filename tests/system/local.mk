@@ -9,6 +9,7 @@ SYSTEM_TESTS = \
 	%D%/test_wire_framing.py \
 	%D%/test_wire_jobs.py \
 	%D%/test_sqlite3.py \
+	%D%/test_waiting.py \
 	%D%/test_worker.py \
 	$(NULL)
 TESTS += $(SYSTEM_TESTS)
