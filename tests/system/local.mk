@@ -2,6 +2,7 @@
 SYSTEM_TESTS = \
 	%D%/test_client_hostile.py \
 	%D%/test_client_plain.py \
+	%D%/test_client_probe.py \
 	%D%/test_client_wait.py \
 	%D%/test_ctl_table.py \
 	%D%/test_life.py \
@@ -14,3 +15,10 @@ SYSTEM_TESTS = \
 	$(NULL)
 TESTS += $(SYSTEM_TESTS)
 EXTRA_DIST += $(SYSTEM_TESTS) %D%/ctl.py %D%/fake.py %D%/heygend.py %D%/hglib.py
+
+# what the tests of the library need in C
+check_PROGRAMS += client_probe
+client_probe_SOURCES = %D%/client_probe.c
+client_probe_CPPFLAGS = -I$(top_srcdir)/client
+client_probe_CFLAGS = $(AM_CFLAGS)
+client_probe_LDADD = libheygen-client.la
