@@ -185,12 +185,10 @@ async function refreshQueue() {
 	waterline.sample(queue.counts);
 }
 
-// The jobs in sight that have not ended: their progress and place move
-// without an event.
-async function refreshRows() {
-	const ids = jobPage.id !== null ? [jobPage.id]
-		: [...list.jobs.values()].filter((job) => !isFinal(job.state))
-			.map((job) => job.id);
+const inSight = () => (jobPage.id !== null ? [jobPage.id] : table.unfinished);
+
+// Jobs that have not ended: their progress and place move without an event.
+async function refreshRows(ids = inSight()) {
 	if (ids.length === 0)
 		return;
 	const query = ids.map(encodeURIComponent).join(",");
@@ -207,14 +205,20 @@ async function refreshRows() {
 async function poll(lastId) {
 	try {
 		await refreshQueue();
-		await Promise.all([pollEvents(lastId),
-			jobPage.id !== null ? jobPage.load() : list.load()]);
+		await Promise.all([pollEvents(lastId), pollView()]);
 		return "heard";
 	} catch (error) {
 		if (error instanceof Silence)
 			return "silent";
 		return error.status === 401 ? "locked" : "heard";
 	}
+}
+
+async function pollView() {
+	if (jobPage.id !== null)
+		return jobPage.load();
+	await list.load();
+	return refreshRows(table.unfinished.filter((id) => !list.jobs.has(id)));
 }
 
 // The stream's cursor by plain requests, for the plot below the line.  The
@@ -226,9 +230,8 @@ async function pollEvents(lastId) {
 		events.forEach(onEvent);
 		feed.moved(next);
 	} catch (error) {
-		if (error instanceof Silence)
-			return;
-		feed.reset();
+		if (error.status < 500)		// not a position any more
+			feed.forget();
 	}
 }
 

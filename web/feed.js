@@ -167,16 +167,17 @@ export class Feed {
 		}
 		if (id !== null)
 			this.#lastId = id;
-		if (kind === "reset")
-			this.reset(id);
-		else if (kind === "state")
+		if (kind === "reset") {	// ours is too old, or of another store
+			this.#lastId = id;
+			this.#page.reload(true);
+		} else if (kind === "state") {
 			this.#page.event(JSON.parse(data));
+		}
 	}
 
-	// The history does not reach back to us, or is another one.
-	reset(id = null) {
-		this.#lastId = id;
-		this.#page.reload(true);
+	// From now on.
+	forget() {
+		this.#lastId = null;
 	}
 
 	// The same cursor, moved by a polled answer.

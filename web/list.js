@@ -39,6 +39,7 @@ export class List {
 	#timer = null;
 	#loadedAt = 0;
 	#limit = SEARCH_MAX;
+	#strange = false;	// versions known do not compare with new ones
 	#changed;
 
 	// changed(structure): jobs came or went, or only changed
@@ -177,16 +178,17 @@ export class List {
 		this.jobs = new Map();
 		for (const job of jobs) {
 			job.heard = performance.now();
-			const old = known.get(job.id);
+			const old = this.#strange ? null : known.get(job.id);
 			this.jobs.set(job.id, old && isOlder(job, old) ? old : job);
 		}
+		this.#strange = false;
 		this.#upper = this.#page === 0 ? Infinity : jobs[0]?.seq ?? Infinity;
 		since?.forEach((job, id) => (job ? this.apply(job) : this.drop(id)));
 	}
 
 	// A new store may have given old ids a new life.
 	forget() {
-		this.jobs.clear();
+		this.#strange = true;
 		return this.load();
 	}
 
@@ -204,7 +206,7 @@ export class List {
 		const known = this.jobs.get(job.id);
 		job.heard = performance.now();
 		this.#since?.set(job.id, job);
-		if (known && isOlder(job, known))
+		if (known && !this.#strange && isOlder(job, known))
 			return;
 		if (!this.matches(job)) {
 			if (known)

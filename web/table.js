@@ -187,6 +187,9 @@ export class Table {
 	}
 
 	get ids() { return [...this.#rows.keys()]; }
+	get unfinished() {
+		return this.ids.filter((id) => !isFinal(this.#rows.get(id).job.state));
+	}
 
 	// Rows for these jobs, newest first.  One that has the focus stays, also
 	// when it no longer belongs, until the focus has left; unless it is gone.

@@ -1,0 +1,245 @@
+// test_doing.mjs -- everything that can be done, done in the browser.
+
+import { Daemon, button, connected, equal, ok, open, row, rowIn, test, until }
+	from "./harness.mjs";
+
+const LONG = { duration_ms: 600000 };
+
+test("an empty daemon says that there are no jobs yet", async () => {
+	const page = await open(await Daemon.start());
+	await page.getByText("No jobs yet.").waitFor();
+	await connected(page);
+});
+
+test("a job submitted with all fields is the job that was meant", async () => {
+	const daemon = await Daemon.start();
+	const page = await open(daemon);
+	await connected(page);
+	const fields = { title: "Launch", source_url: "https://example.com/a.mp4",
+		source_language: "en", output_language: "es", tags: "demo, first",
+		priority: "urgent", ttl_s: "1000", max_attempts: "7",
+		not_before: "2020-01-02T03:04:05", duration_ms: "700",
+		error_rate: "0", fail_at: "0.5", fail_attempts: "0", seed: "42" };
+	for (const [name, value] of Object.entries(fields))
+		await page.fill(`[name=${name}]`, value);
+	await page.selectOption("[name=on_error]", "restart");
+	await button(page, "Submit").click();
+	const element = await page.waitForSelector("tr[data-job-id]");
+	const job = await daemon.job(await element.getAttribute("data-job-id"));
+	equal({ title: job.title, source_url: job.source_url,
+		source_language: job.source_language,
+		output_language: job.output_language, tags: job.tags,
+		priority: job.priority, ttl_s: job.ttl_s,
+		max_attempts: job.max_attempts, on_error: job.on_error,
+		not_before: Date.parse(job.not_before), simulate: job.simulate },
+	{ title: "Launch", source_url: "https://example.com/a.mp4",
+		source_language: "en", output_language: "es",
+		tags: ["demo", "first"], priority: 20, ttl_s: 1000, max_attempts: 7,
+		on_error: "restart",
+		not_before: new Date("2020-01-02T03:04:05").getTime(),
+		simulate: { duration_ms: 700, error_rate: 0, fail_at: 0.5,
+			fail_attempts: 0, seed: 42 } }, "the job");
+	equal(await page.inputValue("[name=title]"), "", "the form afterwards");
+	await rowIn(page, job.id, "completed");
+});
+
+test("a job can be watched from its submission to its end", async () => {
+	const daemon = await Daemon.start();
+	const page = await open(daemon);
+	await connected(page);
+	const { id } = await daemon.submit({ title: "Launch",
+		simulate: { duration_ms: 2500 } });
+	await rowIn(page, id, "running");
+	const bar = row(page, id).locator("progress");
+	await until(async () => {
+		const value = await bar.evaluate((e) => e.value);
+		return value > 0.1 && value < 1;
+	}, "that the bar moves");
+	await rowIn(page, id, "completed");
+	equal(await bar.evaluate((e) => e.value), 1, "the bar at the end");
+	ok((await row(page, id).innerText()).includes("100 %"), "it says 100 %");
+});
+
+test("a running job is paused and resumed", async () => {
+	const daemon = await Daemon.start();
+	const page = await open(daemon);
+	const { id } = await daemon.submit({ title: "Launch", simulate: LONG });
+	await rowIn(page, id, "running");
+	await button(page, "Pause Launch").click();
+	await rowIn(page, id, "paused");
+	equal((await daemon.job(id)).state, "paused", "the daemon's state");
+	await button(page, "Resume Launch").click();
+	await rowIn(page, id, "running");
+});
+
+test("cancel asks first, and does nothing if the answer is no", async () => {
+	const daemon = await Daemon.start();
+	const page = await open(daemon);
+	const { id } = await daemon.submit({ title: "Launch", simulate: LONG });
+	await rowIn(page, id, "running");
+	await button(page, "Cancel Launch").click();
+	await button(page, "Keep").click();
+	equal((await daemon.job(id)).state, "running", "the state after no");
+	await button(page, "Cancel Launch").click();
+	await button(page, "Cancel job").click();
+	await rowIn(page, id, "canceled");
+	await button(page, "Restart Launch").click();
+	await rowIn(page, id, "running");
+	equal((await daemon.job(id)).attempt, 2, "the attempt after the restart");
+});
+
+test("a finished job is removed, after asking", async () => {
+	const daemon = await Daemon.start();
+	const page = await open(daemon);
+	const { id } = await daemon.submit({ title: "Launch",
+		simulate: { duration_ms: 1 } });
+	await rowIn(page, id, "completed");
+	await button(page, "Remove Launch").click();
+	await button(page, "Remove job").click();
+	await row(page, id).waitFor({ state: "detached" });
+	equal((await daemon.ask("GET", `/v1/jobs/${id}`)).status, 410,
+		"the status of its id");
+});
+
+test("the priority of a waiting job is changed on its page", async () => {
+	const daemon = await Daemon.start();
+	await daemon.ask("POST", "/v1/queue:pause");
+	const { id } = await daemon.submit({ title: "Launch" });
+	const page = await open(daemon, `/#/jobs/${id}`);
+	await page.fill("[name=priority]", "high");
+	await button(page, "Save").click();
+	await page.getByText("high (10)").waitFor();
+	equal((await daemon.job(id)).priority, 10, "the daemon's priority");
+	await page.fill("[name=title]", "Later");
+	await page.fill("[name=tags]", "a b");
+	await button(page, "Save").click();
+	await page.getByRole("heading", { name: "Later" }).waitFor();
+	equal((await daemon.job(id)).tags, ["a", "b"], "the daemon's tags");
+});
+
+test("a refusal is shown in the server's own words", async () => {
+	const daemon = await Daemon.start();
+	const { id } = await daemon.submit({ title: "Launch", simulate: LONG });
+	await daemon.reaches(id, "running");
+	const page = await open(daemon, `/#/jobs/${id}`);
+	const { json } = await daemon.ask("PATCH", `/v1/jobs/${id}`,
+		{ priority: 3 });
+	await page.fill("[name=priority]", "3");
+	await button(page, "Save").click();
+	await until(async () => await page.locator("#edit-form .refusal")
+		.innerText() === json.detail, "the sentence");
+});
+
+test("every verb that is refused says so in the server's words", async () => {
+	const daemon = await Daemon.start();
+	const page = await open(daemon);
+	const { id } = await daemon.submit({ title: "Launch", simulate: LONG });
+	await rowIn(page, id, "running");
+	const sentence = "The server has a reason of its own.";
+	await page.route("**/v1/jobs/*:pause", (route) => route.fulfill({
+		status: 409, contentType: "application/problem+json",
+		body: JSON.stringify({ status: 409, detail: sentence }) }));
+	await page.route("**/v1/queue:pause", (route) => route.fulfill({
+		status: 503, contentType: "application/problem+json",
+		body: JSON.stringify({ status: 503, detail: sentence }) }));
+	await button(page, "Pause Launch").click();
+	await page.getByText(`Pause Launch: ${sentence}`).waitFor();
+	await button(page, "Pause queue").click();
+	await page.getByText(`Pause queue: ${sentence}`).waitFor();
+	await page.getByRole("button", { name: "Dismiss" }).first().click();
+	await page.getByText(`Pause Launch: ${sentence}`)
+		.waitFor({ state: "detached" });
+});
+
+test("a field that is refused is marked, and the words are the server's", async () => {
+	const daemon = await Daemon.start();
+	const page = await open(daemon);
+	const bad = { max_attempts: 1000, simulate: { error_rate: 2 } };
+	const { json } = await daemon.ask("POST", "/v1/jobs", bad);
+	await page.fill("[name=max_attempts]", "1000");
+	await page.fill("[name=error_rate]", "2");
+	await button(page, "Submit").click();
+	await until(async () => await page.locator("#new-form .refusal")
+		.innerText() === json.detail, "the sentence");
+	const name = json.errors[0].field.split(".").at(-1);
+	const control = page.locator(`#new-form [name=${name}]`);
+	equal(await control.getAttribute("aria-invalid"), "true", "the mark");
+	ok((await page.locator(".field-refusal").first().innerText())
+		.includes(json.errors[0].message), "the field's sentence");
+	equal(await page.inputValue("[name=max_attempts]"), "1000",
+		"what was typed");
+	await page.fill("[name=max_attempts]", "twelve");
+	await page.fill("[name=error_rate]", "");
+	await button(page, "Submit").click();
+	const again = await daemon.ask("POST", "/v1/jobs",
+		{ max_attempts: "twelve" });
+	await until(async () => await page.locator("#new-form .refusal")
+		.innerText() === again.json.detail, "the sentence about a word");
+});
+
+test("several jobs are steered at once by their checkboxes", async () => {
+	const daemon = await Daemon.start();
+	const page = await open(daemon);
+	await connected(page);
+	const ids = [];
+	for (const title of ["One", "Two", "Three"])
+		ids.push((await daemon.submit({ title, simulate: LONG })).id);
+	for (const id of ids)
+		await rowIn(page, id, "running");
+	await page.getByRole("checkbox", { name: "Select One" }).check();
+	await page.getByRole("checkbox", { name: "Select Two" }).check();
+	await page.getByText("2 selected").waitFor();
+	await button(page, "Pause").click();
+	await rowIn(page, ids[0], "paused");
+	await rowIn(page, ids[1], "paused");
+	equal((await daemon.job(ids[2])).state, "running", "the third");
+	await page.getByRole("checkbox", { name: /Select all/ }).check();
+	await button(page, "Cancel").click();
+	await button(page, "Cancel jobs").click();
+	for (const id of ids)
+		await rowIn(page, id, "canceled");
+	await button(page, "Pause").click();
+	await page.getByText(/3 were refused \(invalid_state\)/).waitFor();
+	await button(page, "Remove").click();
+	await button(page, "Remove jobs").click();
+	await page.getByText("No jobs yet.").waitFor();
+	equal(await page.locator("#bulk").isVisible(), false, "the bar at the end");
+});
+
+test("the queue is paused and resumed, and says which it is", async () => {
+	const daemon = await Daemon.start();
+	const page = await open(daemon);
+	await button(page, "Pause queue").click();
+	await page.getByText("queue paused").waitFor();
+	equal((await daemon.ask("GET", "/v1/queue")).json.paused, true, "paused");
+	const { id } = await daemon.submit({ title: "Launch", simulate: LONG });
+	await rowIn(page, id, "queued");
+	await button(page, "Resume queue").click();
+	await rowIn(page, id, "running");
+});
+
+test("the key is asked for, refused, used, and kept for the tab", async () => {
+	const daemon = new Daemon();
+	const file = `${daemon.dir}/keys`;
+	const { writeFileSync } = await import("node:fs");
+	writeFileSync(file, "sesame-sesame-sesame\n", { mode: 0o600 });
+	daemon.settings["http.api_key_file"] = file;
+	await daemon.start();
+	const page = await open(daemon);
+	await page.fill("[name=api_key]", "not-the-key-not-the-key");
+	await page.keyboard.press("Enter");
+	await until(async () => await page.locator("#key").isVisible() &&
+		await page.inputValue("[name=api_key]") === "", "that it asks again");
+	const { json } = await daemon.ask("GET", "/v1/queue");
+	equal(await page.locator("#key-refusal").innerText(), json.detail,
+		"the sentence");
+	await page.fill("[name=api_key]", "sesame-sesame-sesame");
+	await page.keyboard.press("Enter");
+	await connected(page);
+	daemon.headers = { "X-Api-Key": "sesame-sesame-sesame" };
+	const { id } = await daemon.submit({ title: "Launch" });
+	await rowIn(page, id, "completed");
+	await page.reload();
+	await connected(page);
+	await rowIn(page, id, "completed");
+});

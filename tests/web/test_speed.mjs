@@ -1,0 +1,115 @@
+// test_speed.mjs -- small, quick to paint, and fluid under load.  Bounds are
+// generous where they are the machine's; what was measured is printed.
+
+import zlib from "node:zlib";
+import { Daemon, SLOW, connected, equal, note, ok, open, test, until }
+	from "./harness.mjs";
+
+const JOBS = 10000;
+const WATCHED_MS = 10000;
+
+test("the page with all it needs is under 120 KB, and compressed", async () => {
+	const daemon = await Daemon.start();
+	const seen = new Map();
+	const page = await open(daemon, "/", { prepare: (context) =>
+		context.on("response", (response) => {
+			const { pathname } = new URL(response.url());
+			if (!pathname.startsWith("/v1"))
+				seen.set(pathname, response);
+		}) });
+	await connected(page);
+	let bytes = 0;
+	for (const [pathname, response] of seen) {
+		equal(response.status(), 200, `status of ${pathname}`);
+		const headers = response.headers();
+		equal(headers["content-encoding"], "gzip", `encoding of ${pathname}`);
+		ok(/^default-src 'self'/.test(headers["content-security-policy"]) &&
+			!headers["content-security-policy"].includes("unsafe"),
+		`policy of ${pathname}`);
+		bytes += zlib.gzipSync(await response.body(), { level: 9 }).length;
+		const again = await fetch(daemon.url + pathname, { headers:
+			{ "If-None-Match": headers.etag } });
+		equal(again.status, 304, `${pathname} asked again`);
+	}
+	note(`${seen.size} files, ${bytes} bytes compressed`);
+	ok(bytes < 120 * 1024, `${bytes} bytes`);
+});
+
+test("a form without compression is there for who wants it", async () => {
+	const daemon = await Daemon.start();
+	const { request } = await import("node:http");
+	const answer = await new Promise((done) => request(`${daemon.url}/app.js`,
+		(response) => {
+			response.resume();
+			done(response);
+		}).end());
+	equal(answer.statusCode, 200, "status");
+	equal(answer.headers["content-encoding"], undefined, "encoding");
+});
+
+test("the first paint is quick", async () => {
+	const daemon = await Daemon.start();
+	const paints = [];
+	for (let i = 0; i < 5; i++) {
+		const page = await open(daemon);
+		paints.push(await until(() => page.evaluate(() => performance
+			.getEntriesByName("first-contentful-paint")[0]?.startTime),
+		"a first paint"));
+		await page.close();
+	}
+	paints.sort((a, b) => a - b);
+	note(`first paint: median ${paints[2].toFixed(0)} ms, ` +
+		`best ${paints[0].toFixed(0)} ms of 5`);
+	ok(paints[0] < 300 * SLOW, `${paints} ms`);
+});
+
+// Ten thousand jobs run; their stages change some 500 times a second.
+async function crowd() {
+	const daemon = await Daemon.start({ "jobs.workers": 2, "jobs.slots": 5000,
+		"http.max_batch_bytes": 16777216, "log.level": "warning" });
+	for (let i = 0; i < JOBS / 1000; i++)
+		equal((await daemon.ask("POST", "/v1/jobs:batch", { jobs: Array.from(
+			{ length: 1000 }, (_, k) => ({ title: `Job ${i * 1000 + k}`,
+				simulate: { duration_ms: 60000 + 13 * ((i * 1000 + k) % 9000) } }))
+		})).status, 202, "a batch");
+	return daemon;
+}
+
+test("with 10000 live jobs and hundreds of changes a second it stays fluid", async () => {
+	const daemon = await crowd();
+	const page = await open(daemon, "/", { prepare: (context) =>
+		context.addInitScript(() => {
+			window.tasks = [];
+			window.touched = new Set();
+			new PerformanceObserver((list) => {
+				for (const { startTime, duration } of list.getEntries())
+					window.tasks.push({ startTime, duration });
+			}).observe({ type: "longtask", buffered: true });
+		}) });
+	await connected(page);
+	await page.waitForSelector("tr[data-job-id]");
+	const begin = await page.evaluate(() => {
+		new MutationObserver((changes) => changes.forEach(({ target }) => {
+			const row = (target.closest ? target : target.parentElement)
+				?.closest("tr[data-job-id]");
+			if (row)
+				window.touched.add(row.dataset.jobId);
+		})).observe(document.querySelector("#rows"), { subtree: true,
+			childList: true, characterData: true, attributes: true });
+		return performance.now();
+	});
+	const first = (await daemon.ask("GET", "/v1/events")).json.next;
+	await page.waitForTimeout(WATCHED_MS);
+	const last = (await daemon.ask("GET", "/v1/events")).json.next;
+	const tasks = (await page.evaluate(() => window.tasks))
+		.filter(({ startTime }) => startTime > begin)
+		.map(({ duration }) => Math.round(duration));
+	const touched = await page.evaluate(() => window.touched.size);
+	const rows = await page.locator("tr[data-job-id]").count();
+	note(`${((last - first) * 1000 / WATCHED_MS).toFixed(0)} changes/s, ` +
+		`${tasks.length} tasks over 50 ms ${tasks.join(" ")}, ` +
+		`${touched} rows touched`);
+	equal(rows, 50, "rows in the page");
+	ok(touched <= 50, `${touched} rows touched`);
+	ok(Math.max(0, ...tasks) <= 100 * SLOW, `a task of ${tasks} ms`);
+});

@@ -1,0 +1,143 @@
+// test_staying.mjs -- live, over every kind of gap.
+
+import { Daemon, connected, equal, open, ok, row, rowIn, test, until }
+	from "./harness.mjs";
+
+const LONG = { duration_ms: 600000 };
+
+// Every row is a job of the daemon, in its state, and none is missing.
+async function agrees(page, daemon) {
+	const { json } = await daemon.ask("GET", "/v1/jobs?limit=50");
+	const wanted = json.jobs.map((job) => `${job.id} ${job.state}`);
+	const shown = await page.locator("tr[data-job-id]").evaluateAll((all) =>
+		all.map((tr) => `${tr.dataset.jobId} ${tr.dataset.state}`));
+	return JSON.stringify(shown) === JSON.stringify(wanted);
+}
+
+const agreesSoon = (page, daemon) =>
+	until(() => agrees(page, daemon), "that the rows are the daemon's jobs");
+
+test("a killed daemon is said to be gone, and its return is noticed", async () => {
+	const daemon = await Daemon.start();
+	const page = await open(daemon);
+	await connected(page);
+	const ids = [];
+	for (let i = 0; i < 5; i++)
+		ids.push((await daemon.submit({ simulate: LONG })).id);
+	for (const id of ids)
+		await rowIn(page, id, "running");
+	await daemon.kill();
+	await connected(page, "offline");
+	const banner = await page.locator("#banner").innerText();
+	ok(/^disconnected, as of \d\d:\d\d:\d\d$/.test(banner), banner);
+	await daemon.start();
+	await daemon.submit({ title: "Meanwhile" });
+	await daemon.ask("POST", `/v1/jobs/${ids[0]}:cancel`);
+	await daemon.ask("POST", `/v1/jobs/${ids[1]}:pause`);
+	await connected(page);
+	equal(await page.locator("#banner").isVisible(), false, "the banner");
+	await agreesSoon(page, daemon);
+	const { id } = await daemon.submit({ simulate: { duration_ms: 300 } });
+	await rowIn(page, id, "completed");
+});
+
+test("a daemon that was stopped properly and comes back is followed on", async () => {
+	const daemon = await Daemon.start();
+	const page = await open(daemon);
+	await connected(page);
+	const { id } = await daemon.submit({ simulate: LONG });
+	await rowIn(page, id, "running");
+	await daemon.stop();
+	await connected(page, "offline");
+	await daemon.start();
+	await connected(page);
+	await agreesSoon(page, daemon);
+});
+
+test("a new store behind the old address leaves no stale row", async () => {
+	const daemon = await Daemon.start();
+	const page = await open(daemon);
+	await connected(page);
+	for (let i = 0; i < 3; i++)
+		await daemon.submit({ title: "Old", simulate: { duration_ms: 1 } });
+	await until(async () =>
+		await page.locator("tr[data-state=completed]").count() === 3,
+	"that three are done");
+	await daemon.kill();
+	await connected(page, "offline");
+	const { rmSync, mkdirSync } = await import("node:fs");
+	rmSync(`${daemon.dir}/state`, { recursive: true });
+	mkdirSync(`${daemon.dir}/state`, { mode: 0o750 });
+	await daemon.start();
+	await connected(page);
+	await page.getByText("No jobs yet.").waitFor();
+	await daemon.submit({ title: "New", simulate: LONG });
+	await agreesSoon(page, daemon);
+});
+
+test("without a stream the page asks, and takes the stream when it can", async () => {
+	const daemon = await Daemon.start();
+	let refused = true;
+	const page = await open(daemon, "/", { prepare: (context) =>
+		context.route("**/v1/events*", (route) => (refused
+			? route.fulfill({ status: 503, headers: { "Retry-After": "3" },
+				contentType: "application/problem+json",
+				body: '{"status":503,"detail":"No room.","code":"busy"}' })
+			: route.continue())) });
+	await connected(page, "polling");
+	const { id } = await daemon.submit({ title: "Launch",
+		simulate: { duration_ms: 500 } });
+	await rowIn(page, id, "completed");
+	await page.getByRole("button", { name: "Remove Launch" }).click();
+	await page.getByRole("button", { name: "Remove job" }).click();
+	await row(page, id).waitFor({ state: "detached" });
+	refused = false;
+	await connected(page);
+	const next = await daemon.submit({ simulate: { duration_ms: 1 } });
+	await rowIn(page, next.id, "completed");
+});
+
+test("a network that goes and comes back is survived", async () => {
+	const daemon = await Daemon.start();
+	const page = await open(daemon);
+	await connected(page);
+	await page.context().setOffline(true);
+	await connected(page, "offline");
+	const { id } = await daemon.submit({ simulate: { duration_ms: 1 } });
+	await daemon.reaches(id, "completed");
+	await page.context().setOffline(false);
+	await connected(page);
+	await rowIn(page, id, "completed");
+	await agreesSoon(page, daemon);
+});
+
+test("jobs that come and go in a crowd leave the table right", async () => {
+	const daemon = await Daemon.start({ "jobs.slots": 50 });
+	const page = await open(daemon);
+	await connected(page);
+	for (let round = 0; round < 8; round++) {
+		const { json } = await daemon.ask("POST", "/v1/jobs:batch", { jobs:
+			Array.from({ length: 40 }, (_, i) => ({ tags: [`r${round}`],
+				simulate: { duration_ms: 50 + 40 * (i % 7) } })) });
+		await daemon.ask("POST", "/v1/jobs:cancel", { ids:
+			json.jobs.slice(0, 5).map((job) => job.id) });
+	}
+	await until(async () => {
+		const { counts } = (await daemon.ask("GET", "/v1/queue")).json;
+		return counts.queued + counts.running === 0;
+	}, "that all have ended");
+	await agreesSoon(page, daemon);
+});
+
+test("an answer with an injected fault does not break the page", async () => {
+	const daemon = await Daemon.start({ "faults.http_error_rate": 0.3 });
+	const page = await open(daemon);
+	let id = null;
+	await until(async () => {
+		const { status, json } = await daemon.ask("POST", "/v1/jobs",
+			{ simulate: { duration_ms: 200 } });
+		id = status === 202 ? json.id : null;
+		return id;
+	}, "a submission that gets through");
+	await rowIn(page, id, "completed");
+});
