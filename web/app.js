@@ -254,8 +254,8 @@ function onState(state) {
 	setText($("#banner"), offline
 		? `disconnected, as of ${clock(feed.heard)}` : "");
 	if (state !== "connecting")
-		announce(offline ? `Disconnected, as of ${clock(feed.heard)}`
-			: `Connection is ${state}`);
+		announce(offline ? "The server is not heard any more"
+			: `The connection is ${state}`);
 }
 
 // --- what is pressed ---------------------------------------------------------
@@ -463,12 +463,14 @@ function keyGiven(event) {
 let misses = 0;
 async function beat() {
 	for (;;) {
-		const idle = !queue?.counts.running && performance.now() > busyUntil;
+		const idle = document.hidden ||
+			(!queue?.counts.running && performance.now() > busyUntil);
 		await sleep(idle ? IDLE_MS : BEAT_MS);
-		if (document.hidden || feed.state !== "live" || locked)
+		if (feed.state !== "live" || locked)
 			continue;
 		try {
-			await Promise.all([refreshQueue(), refreshRows()]);
+			await Promise.all([refreshQueue(),
+				document.hidden ? null : refreshRows()]);
 			misses = 0;
 		} catch (error) {
 			if (error instanceof Silence)

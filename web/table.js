@@ -27,7 +27,8 @@ export function timeWords(job) {
 		return ["unknown", ""];
 	if (job.state === "paused")
 		return [`${duration(ms)} to go`, "once resumed"];
-	return [`${duration(ms)} left`, eta ? `done ${clock(eta)}` : "no promise"];
+	return eta ? [`${duration(ms)} left`, `done ${clock(eta)}`]
+		: [`${duration(ms)} to go`, "end unknown"];
 }
 
 // What there is to say beside the bar.

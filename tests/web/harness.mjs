@@ -15,7 +15,7 @@ import path from "node:path";
 import process from "node:process";
 
 const BUILDDIR = process.env.HG_BUILDDIR ?? path.resolve("build");
-const require = createRequire(path.join(BUILDDIR, "tests/web/"));
+const require = createRequire(path.join(BUILDDIR, "tests/web/npm/"));
 const { chromium } = require("playwright-core");
 export const AXE = require.resolve("axe-core/axe.min.js");
 

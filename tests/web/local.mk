@@ -18,7 +18,5 @@ EXTRA_DIST += \
 
 clean-local: clean-web-tests
 clean-web-tests:
-	-rm -rf %D%/node_modules
-	-test "$(srcdir)" = . || rm -f %D%/package.json %D%/package-lock.json
-	-rm -f %D%/npm.log
+	-rm -rf %D%/npm
 .PHONY: clean-web-tests

@@ -4,7 +4,7 @@
 # they are skipped, and say why.
 set -u
 here=${HG_SRCDIR:?}/tests/web
-work=${HG_BUILDDIR:?}/tests/web
+work=${HG_BUILDDIR:?}/tests/web/npm
 
 skip() {
 	echo "1..0 # SKIP $1"
@@ -23,11 +23,8 @@ export HG_CHROMIUM
 mkdir -p "$work" || exit 99
 if ! cmp -s "$here/package-lock.json" "$work/package-lock.json" ||
    ! [ -d "$work/node_modules/playwright-core" ]; then
-	rm -f "$work/package-lock.json"
-	cp "$here/package.json" "$work/" || exit 99
-	cp "$here/package-lock.json" "$work/fetched.json" || exit 99
-	chmod u+w "$work/package.json" "$work/fetched.json"
-	mv "$work/fetched.json" "$work/package-lock.json"
+	rm -f "$work/package.json" "$work/package-lock.json"
+	cp "$here/package.json" "$here/package-lock.json" "$work/" || exit 99
 	if ! (cd "$work" && timeout 120 npm ci --ignore-scripts --no-audit \
 		--no-fund > npm.log 2>&1); then
 		rm -f "$work/package-lock.json"

@@ -210,7 +210,7 @@ test("the queue is paused and resumed, and says which it is", async () => {
 	const daemon = await Daemon.start();
 	const page = await open(daemon);
 	await button(page, "Pause queue").click();
-	await page.getByText("queue paused").waitFor();
+	await page.getByText("queue paused", { exact: true }).waitFor();
 	equal((await daemon.ask("GET", "/v1/queue")).json.paused, true, "paused");
 	const { id } = await daemon.submit({ title: "Launch", simulate: LONG });
 	await rowIn(page, id, "queued");
