@@ -11,6 +11,7 @@ SYSTEM_TESTS = \
 	%D%/test_wire_jobs.py \
 	%D%/test_sqlite3.py \
 	%D%/test_waiting.py \
+	%D%/test_store_faults.py \
 	%D%/test_worker.py \
 	$(NULL)
 TESTS += $(SYSTEM_TESTS)

@@ -1,0 +1,158 @@
+"""A real daemon on a disk that fails or dawdles: tests/unit/vfs_fault.h."""
+import os
+import sys
+import threading
+import time
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from heygend import BUILDDIR, SANITIZER, Daemon, main, until  # noqa: E402
+
+VFS = os.path.join(BUILDDIR, "tests", "unit", ".libs", "test_vfs.so")
+IDLE = {"status.default_job": "off", "simulation.min_ms": 3600000,
+        "simulation.max_ms": 3600000}
+
+
+class BrokenDisk(unittest.TestCase):
+    maxDiff = None
+
+    @classmethod
+    def setUpClass(cls):
+        if SANITIZER not in ("", "no"):
+            raise unittest.SkipTest("a sanitizer wants to be loaded first")
+        if not os.path.exists(VFS):
+            raise unittest.SkipTest("test_vfs.so has not been built")
+
+    def setUp(self):
+        self.daemon = Daemon(IDLE)
+        self.plan_path = os.path.join(self.daemon.dir, "plan")
+        self.daemon.env.update(LD_PRELOAD=os.path.abspath(VFS),
+                               HEYGEND_TEST_VFS=self.plan_path)
+        self.daemon.start()
+        self.addCleanup(self.daemon.remove)
+
+    def plan(self, text):
+        """In one piece: half a plan is never read."""
+        with open(self.plan_path + ".new", "w") as plan:
+            plan.write(text)
+        os.rename(self.plan_path + ".new", self.plan_path)
+
+    def ready(self):
+        return self.daemon.get("/readyz").status == 200
+
+    def states(self):
+        jobs, token = {}, ""
+        while token is not None:
+            page = self.daemon.get("/v1/jobs?limit=500&page_token=" + token
+                                   if token else "/v1/jobs?limit=500").json
+            jobs.update((job["id"], job["state"]) for job in page["jobs"])
+            token = page["next_page_token"]
+        return jobs
+
+    def stop(self):
+        """The log has errors, and should."""
+        self.daemon.stop(clean_log=False)
+
+    def test_a_full_disk_refuses_changes_and_nothing_else(self):
+        d = self.daemon
+        job = d.submit()
+        self.plan("write 1 0 full")
+        for _ in range(5):
+            answer = d.post("/v1/jobs", {})
+            self.assertEqual((answer.status, answer.code),
+                             (503, "store_unavailable"))
+            self.assertIn("Retry-After", dict(answer.all_headers))
+            self.assertIn("unknown", answer.json["detail"])
+        until(lambda: not self.ready(), "that it says so")
+        self.assertEqual(d.get("/v1/jobs/" + job["id"]).status, 200)
+        self.assertEqual(d.get("/healthz").status, 200)
+        self.assertEqual(list(self.states()), [job["id"]])
+        self.assertEqual(d.get("/v1/jobs/%s/events" % job["id"]).status, 200)
+        self.plan("")
+        until(self.ready, "that it recovers by itself")
+        self.assertEqual(d.post("/v1/jobs", {}).status, 202)
+        self.assertEqual(len(self.states()), 2)
+        self.assertIn("store.recovered", d.log())
+        self.stop()
+
+    def test_a_slow_disk_delays_changes_and_no_reading(self):
+        d = self.daemon
+        job = d.submit()
+        self.plan("sync 1 1 delay=1500")
+        answers = []
+        begun = time.monotonic()
+        writer = threading.Thread(
+            target=lambda: answers.append(d.post("/v1/jobs", {})))
+        writer.start()
+        reads = 0
+        while writer.is_alive():
+            before = time.monotonic()
+            self.assertEqual(d.get("/status/" + job["id"]).status, 200)
+            self.assertLess(time.monotonic() - before, 1)
+            reads += 1
+        writer.join()
+        self.assertEqual(answers[0].status, 202)
+        self.assertGreaterEqual(time.monotonic() - begun, 1.5)
+        self.assertGreater(reads, 10)
+        self.stop()
+
+    def walk(self, plan):
+        """Breaks the Nth operation, for every N that a few changes and a
+        checkpoint need; nothing acknowledged may be lost."""
+        d, acknowledged, unknown = self.daemon, {}, 0
+        for n in range(1, 31):
+            self.plan(plan % n)
+            for _ in range(2):
+                answer = d.post("/v1/jobs", {})
+                if answer.status == 202:
+                    acknowledged[answer.json["id"]] = answer.json["state"]
+                else:
+                    self.assertEqual((answer.status, answer.code),
+                                     (503, "store_unavailable"))
+                    unknown += 1
+                for job in list(acknowledged)[-1:]:
+                    answer = d.post("/v1/jobs/%s:pause" % job)
+                    if answer.status == 200:
+                        acknowledged[job] = "paused"
+                    else:
+                        self.assertEqual(answer.status, 503)
+                        acknowledged[job] = None	# one or the other
+            self.plan("")
+            until(self.ready, "that it recovers from " + plan % n)
+        self.assertGreater(unknown, 3)
+        for look in ("at once", "after kill -9"):
+            states = self.states()
+            for job, state in acknowledged.items():
+                self.assertIn(job, states, look)
+                if state == "paused":
+                    self.assertEqual(states[job], state, look)
+            d.kill()
+            d.restart()
+        self.assertEqual(d.post("/v1/jobs", {}).status, 202)
+        self.stop()
+
+    def test_the_nth_write_or_sync_fails_and_nothing_acknowledged_is_lost(
+            self):
+        self.walk("write,sync,truncate %d 1 ioerr")
+
+    def test_the_nth_write_is_cut_short_and_nothing_acknowledged_is_lost(
+            self):
+        self.walk("write %d 3 short")
+
+    def test_a_start_on_a_broken_disk_fails_and_the_next_one_works(self):
+        d = self.daemon
+        job = d.submit()
+        d.kill()
+        # the index of the log is made anew, and that fails
+        os.unlink(os.path.join(d.state_dir, "jobs.db-shm"))
+        self.plan("all 1 0 ioerr")
+        d.spawn()
+        d.wait(1)
+        self.assertIn("jobs.db", d.log())
+        self.plan("")
+        d.start()
+        self.assertEqual(list(self.states()), [job["id"]])
+        self.stop()
+
+
+main(BrokenDisk)
