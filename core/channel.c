@@ -48,7 +48,8 @@ static bool check_settings(const struct order_settings *s)
 
 static bool check_clock(const struct order_clock *c)
 {
-	return is_time(c->now_ms) && (c->rate == 0 || c->rate == 1);
+	return is_time(c->now_ms) && (c->rate == 0 || c->rate == 1) &&
+	       c->since_ns >= 0;
 }
 
 static bool check_run(const struct order_run *r)

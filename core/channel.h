@@ -49,8 +49,8 @@ struct order_clock {
 	int64_t now_ms;
 	int64_t tick;
 	double rate;			/* 0 or 1 */
-	int64_t since_ns;		/* CLOCK_MONOTONIC when it was now_ms; 0:
-					 * on arrival */
+	int64_t since_ns;		/* CLOCK_MONOTONIC when it was now_ms;
+					 * 0, or still to come: on arrival */
 };
 
 struct order_run {

@@ -206,10 +206,12 @@ static int settle(struct worker *w)
 
 static int set_clock(struct worker *w, const struct order_clock *order)
 {
+	int64_t since_ns = order->since_ns, now_ns = mono_ns();
 	int r;
 
 	w->clock = (struct sim_clock){
-		.now_ms = order->now_ms, .base_ns = order->since_ns ? order->since_ns : mono_ns(),
+		.now_ms = order->now_ms,
+		.base_ns = since_ns && since_ns < now_ns ? since_ns : now_ns,
 		.known = true, .runs = order->rate > 0
 	};
 	w->runs.grain_ms = w->clock.runs ? GRAIN_MS : 1;

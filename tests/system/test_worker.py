@@ -19,7 +19,7 @@ MAGIC = 0x48470001
 HEADER = struct.Struct("=IHH")
 ORDER = struct.Struct("=IIIIq80s")
 SETTINGS = struct.Struct("=Q7dqii")
-CLOCK = struct.Struct("=qqd")
+CLOCK = struct.Struct("=qqdq")
 RUN = struct.Struct("=QdIIqddii")
 RECORD = struct.Struct("=IIIHHqqqdqqII")
 BATCH = 64
@@ -52,8 +52,8 @@ def settings_order(seed=42, mean=20000, sigma=0.8, low=10000, high=30000,
     return ORDER.pack(1, 0, 0, 0, 0, body)
 
 
-def clock_order(now, tick, rate=0.0):
-    return ORDER.pack(2, 0, 0, 0, 0, CLOCK.pack(now, tick, rate))
+def clock_order(now, tick, rate=0.0, since=0):
+    return ORDER.pack(2, 0, 0, 0, 0, CLOCK.pack(now, tick, rate, since))
 
 
 def run_order(job, run=1, slot=None, key=None, progress=0.0, attempt=1,
@@ -135,10 +135,10 @@ class Worker:
         return [Record(data[HEADER.size + i * size:][:size])
                 for i in range(count)]
 
-    def settle(self, now, *orders, rate=0.0):
+    def settle(self, now, *orders, **clock):
         """Orders, then the clock: the records up to its answer, and it."""
         self.tick += 1
-        self.orders(*orders, clock_order(now, self.tick, rate))
+        self.orders(*orders, clock_order(now, self.tick, **clock))
         records = []
         while True:
             records += self.packet()
@@ -456,13 +456,22 @@ class RealTime(Started):
 
     def test_a_worker_says_every_2_s_that_it_lives_and_else_sleeps(self):
         self.worker.settle(5000, rate=1.0)
-        began, signs = time.monotonic(), 0
-        before = self.switches()
-        while signs < 2:
-            signs += len(self.worker.packet())
+        self.worker.packet()
+        began, before = time.monotonic(), self.switches()
+        self.worker.packet()
+        self.worker.packet()
         passed = time.monotonic() - began
         self.assertTrue(3.5 < passed < 4.5 + DEADLINE / 15, passed)
         self.assertLessEqual(self.switches() - before, 3)
+
+    def test_a_clock_may_have_been_running_for_a_while(self):
+        since = time.monotonic_ns() - 10**10
+        news, sign = self.worker.settle(
+            5000, clock_order(5000, 0, rate=1.0, since=since),
+            run_order(1, duration=60000), rate=1.0, since=since)
+        self.assertTrue(15000 <= news[0].at <= sign.at < 16000 +
+                        1000 * DEADLINE, (news[0].at, sign.at))
+        self.assertEqual(sign.next, news[0].at + 6000)
 
     def switches(self):
         with open("/proc/%d/status" % self.worker.pid) as status:

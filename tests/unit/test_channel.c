@@ -220,6 +220,7 @@ START_TEST(an_order_with_a_number_out_of_range_is_refused)
 	BAD_ORDER(ORDER_CLOCK, clock.rate, 0.5);
 	BAD_ORDER(ORDER_CLOCK, clock.rate, NAN);
 	BAD_ORDER(ORDER_CLOCK, clock.now_ms, -1);
+	BAD_ORDER(ORDER_CLOCK, clock.since_ns, -1);
 	BAD_ORDER(ORDER_CLOCK, clock.now_ms, INT64_MAX);
 	BAD_ORDER(ORDER_RUN, start.progress, 1.5);
 	BAD_ORDER(ORDER_RUN, start.progress, NAN);
