@@ -7,11 +7,15 @@ SYSTEM_TESTS = \
 	%D%/test_ctl_table.py \
 	%D%/test_life.py \
 	%D%/test_wire_access.py \
+	%D%/test_wire_events.py \
+	%D%/test_wire_faults.py \
 	%D%/test_wire_framing.py \
 	%D%/test_wire_jobs.py \
 	%D%/test_sqlite3.py \
 	%D%/test_waiting.py \
 	%D%/test_store_faults.py \
+	%D%/test_wire_keys.py \
+	%D%/test_wire_wait.py \
 	%D%/test_worker.py \
 	$(NULL)
 TESTS += $(SYSTEM_TESTS)
