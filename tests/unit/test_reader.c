@@ -44,7 +44,7 @@ static void given_many_jobs(struct store *s)
 		char tags[16] = "";
 		struct job *job;
 
-		for (const char *t = "a\0b\0c"; *t; t += 2)
+		for (const char *t = "a\0b\0c\0"; *t; t += 2)
 			if (has_tag(seq, t)) {
 				strcat(tags, *tags ? " " : "");
 				strcat(tags, t);
