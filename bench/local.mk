@@ -1,5 +1,6 @@
 # bench/: see HACKING.md
 BENCHES = \
+	%D%/status \
 	%D%/worker \
 	$(NULL)
 EXTRA_PROGRAMS += $(BENCHES)
@@ -21,3 +22,6 @@ bench_waiting_SOURCES = \
 	%D%/waiting_tally.c \
 	$(NULL)
 bench_waiting_LDADD = libpace.la
+BENCH_SERVER = %D%/load.c %D%/load.h %D%/server.c %D%/server.h
+bench_status_SOURCES = %D%/status.c $(BENCH_SERVER)
+bench_status_LDADD = $(CIVETWEB_LIBS)

@@ -1,0 +1,30 @@
+/* server.h -- the servers that benches ask: the real heygend, and the same
+ * HTTP library answering a constant. */
+#ifndef BENCH_SERVER_H
+#define BENCH_SERVER_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+struct server {
+	pid_t pid;
+	uint16_t port;
+	char dir[64];			/* of heygend; removed at the end */
+	double ready_ms;		/* from the start to its ready line */
+};
+
+/* server_heygend -- a heygend with these --set settings (NULL-terminated), in
+ * a fresh directory, or in that of an earlier one if server->dir is set.  The
+ * programs are taken from $HG_BUILDDIR, else from the current directory.
+ * Exits with a sentence if it cannot. */
+void server_heygend(struct server *server, const char *const *settings);
+/* server_constant -- answers every request with this body from begin_request,
+ * with the options heygend uses. */
+void server_constant(struct server *server, const char *body);
+void server_stop(struct server *server);	/* keeps the directory */
+void server_remove(struct server *server);	/* and this does not */
+
+int64_t server_rss_kb(const struct server *server);
+double server_cpu_s(const struct server *server);	/* its main thread */
+
+#endif
