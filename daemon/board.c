@@ -255,10 +255,8 @@ static int64_t shown_remaining(const struct slot *slot, int64_t now_ms)
 
 static void running_sum(struct board *b, int64_t end_ms, int count)
 {
-	pthread_mutex_lock(&b->crew_lock);
 	b->running_end_sum += end_ms;
 	b->running += count;
-	pthread_mutex_unlock(&b->crew_lock);
 }
 
 /* Called with the stripe held. */
@@ -381,6 +379,8 @@ void board_set_crew(struct board *b, const struct board_crew *crew)
 {
 	pthread_mutex_lock(&b->crew_lock);
 	b->crew = *crew;
+	b->slots = crew->slots;
+	b->moving = !crew->paused && crew->worker_count > 0;
 	pthread_mutex_unlock(&b->crew_lock);
 }
 
@@ -395,15 +395,10 @@ static void view_queued(struct board *b, struct job_view *view)
 {
 	const struct job *job = view->job;
 	struct index_look look;
-	int64_t slots, remaining, delay, mono = clock_mono_ms();
-	bool moving;
+	int64_t remaining, delay, mono = clock_mono_ms(), slots = b->slots;
 
 	index_look(b->index, job, &look);
-	pthread_mutex_lock(&b->crew_lock);
-	slots = b->crew.slots;
 	remaining = b->running_end_sum - b->running * mono;
-	moving = !b->crew.paused && b->crew.worker_count > 0;
-	pthread_mutex_unlock(&b->crew_lock);
 	if (remaining < 0)
 		remaining = 0;
 	delay = job->eligible_ms > view->now_ms
@@ -411,7 +406,7 @@ static void view_queued(struct board *b, struct job_view *view)
 	view->remaining_ms = delay + look.own_ms;
 	if (slots > 0 && look.running >= slots)
 		view->remaining_ms += (remaining + look.ahead_ms) / slots;
-	if (moving)
+	if (b->moving)
 		view->completion_ms = view->now_ms + view->remaining_ms;
 	view->eligible_ahead = delay > 0;
 	if (delay == 0)

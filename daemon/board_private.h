@@ -64,8 +64,11 @@ struct board {
 	struct index *index;
 	pthread_mutex_t crew_lock;
 	struct board_crew crew;
-	int64_t running_end_sum;	/* of end_ms of the running; crew_lock */
-	int64_t running;
+	/* for estimates; a moment's disagreement between them is no harm */
+	atomic_llong running_end_sum;	/* of end_ms of the running */
+	atomic_llong running;
+	atomic_llong slots;
+	atomic_bool moving;		/* the queue: not paused, a worker lives */
 	struct ring ring;
 	atomic_bool interrupted;
 	atomic_llong count;

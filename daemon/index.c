@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "daemon/index.h"
 
 #include <errno.h>
@@ -8,7 +10,7 @@
 #define WORKERS 256		/* struct job's worker is 8 bits wide */
 
 struct index {
-	pthread_mutex_t lock;
+	pthread_rwlock_t lock;		/* HTTP threads only read */
 	index_job_at *job_at;
 	void *user;
 	struct index_rules rules;
@@ -31,6 +33,7 @@ struct index *index_new(const struct index_rules *rules, index_job_at *job_at,
 			void *user)
 {
 	struct index *ix = calloc(1, sizeof(*ix));
+	pthread_rwlockattr_t attr;
 
 	if (!ix)
 		return NULL;
@@ -39,7 +42,12 @@ struct index *index_new(const struct index_rules *rules, index_job_at *job_at,
 		free(ix);
 		return NULL;
 	}
-	pthread_mutex_init(&ix->lock, NULL);
+	/* many who look must not keep the engine from moving */
+	pthread_rwlockattr_init(&attr);
+	pthread_rwlockattr_setkind_np(&attr,
+		PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	pthread_rwlock_init(&ix->lock, &attr);
+	pthread_rwlockattr_destroy(&attr);
 	queue_init(&ix->waiting, ix->pool);
 	queue_init(&ix->delayed, ix->pool);
 	ix->now_ms = INT64_MIN;
@@ -54,7 +62,7 @@ void index_free(struct index *ix)
 	if (!ix)
 		return;
 	queue_pool_free(ix->pool);
-	pthread_mutex_destroy(&ix->lock);
+	pthread_rwlock_destroy(&ix->lock);
 	free(ix);
 }
 
@@ -101,7 +109,7 @@ int index_move(struct index *ix, uint32_t slot, const struct job *before,
 {
 	int r = 0;
 
-	pthread_mutex_lock(&ix->lock);
+	pthread_rwlock_wrlock(&ix->lock);
 	if (before && before->state == JOB_QUEUED)
 		leave(ix, slot, before);
 	if (after && after->state == JOB_QUEUED)
@@ -121,7 +129,7 @@ int index_move(struct index *ix, uint32_t slot, const struct job *before,
 	if (after && after->state == JOB_RUNNING)
 		ix->running[after->worker]++;
 out:
-	pthread_mutex_unlock(&ix->lock);
+	pthread_rwlock_unlock(&ix->lock);
 	return r;
 }
 
@@ -139,7 +147,7 @@ static void enter_again(struct index *ix, struct queue *old)
 
 void index_promote(struct index *ix, int64_t now_ms)
 {
-	pthread_mutex_lock(&ix->lock);
+	pthread_rwlock_wrlock(&ix->lock);
 	if (now_ms > ix->now_ms)
 		ix->now_ms = now_ms;
 	while (queue_first_key(&ix->delayed) <= ix->now_ms &&
@@ -149,14 +157,14 @@ void index_promote(struct index *ix, int64_t now_ms)
 		queue_remove(&ix->delayed, slot);
 		(void)enter(ix, slot, ix->job_at(ix->user, slot));
 	}
-	pthread_mutex_unlock(&ix->lock);
+	pthread_rwlock_unlock(&ix->lock);
 }
 
 void index_set_rules(struct index *ix, const struct index_rules *rules)
 {
 	struct queue waiting, delayed;
 
-	pthread_mutex_lock(&ix->lock);
+	pthread_rwlock_wrlock(&ix->lock);
 	waiting = ix->waiting;
 	delayed = ix->delayed;
 	rules_take(ix, rules);
@@ -164,77 +172,58 @@ void index_set_rules(struct index *ix, const struct index_rules *rules)
 	queue_init(&ix->delayed, ix->pool);
 	enter_again(ix, &waiting);
 	enter_again(ix, &delayed);
-	pthread_mutex_unlock(&ix->lock);
+	pthread_rwlock_unlock(&ix->lock);
 }
 
+/* What only the engine asks needs no lock: nobody else moves anything. */
 int64_t index_next_eligible_ms(struct index *ix)
 {
-	int64_t at;
-
-	pthread_mutex_lock(&ix->lock);
-	at = queue_first_key(&ix->delayed);
-	pthread_mutex_unlock(&ix->lock);
-	return at;
+	return queue_first_key(&ix->delayed);
 }
 
 uint32_t index_next(struct index *ix)
 {
-	uint32_t slot;
-
-	pthread_mutex_lock(&ix->lock);
-	slot = queue_first(&ix->waiting);
-	pthread_mutex_unlock(&ix->lock);
-	return slot;
+	return queue_first(&ix->waiting);
 }
 
 int64_t index_count(struct index *ix, enum job_state state)
 {
-	int64_t count;
-
-	pthread_mutex_lock(&ix->lock);
-	count = ix->counts[state];
-	pthread_mutex_unlock(&ix->lock);
-	return count;
+	return ix->counts[state];
 }
 
 int64_t index_worker_running(struct index *ix, unsigned worker)
 {
-	int64_t count;
-
-	pthread_mutex_lock(&ix->lock);
-	count = ix->running[worker % WORKERS];
-	pthread_mutex_unlock(&ix->lock);
-	return count;
+	return ix->running[worker % WORKERS];
 }
 
 int64_t index_own_ms(struct index *ix, const struct job *job)
 {
 	int64_t ms;
 
-	pthread_mutex_lock(&ix->lock);
+	pthread_rwlock_rdlock(&ix->lock);
 	ms = own_ms(ix, job);
-	pthread_mutex_unlock(&ix->lock);
+	pthread_rwlock_unlock(&ix->lock);
 	return ms;
 }
 
 void index_look(struct index *ix, const struct job *job,
 		struct index_look *out)
 {
-	pthread_mutex_lock(&ix->lock);
+	pthread_rwlock_rdlock(&ix->lock);
 	queue_ahead(&ix->waiting, dispatch_key(ix, job), job->seq, &out->ahead,
 		    &out->ahead_ms);
 	out->own_ms = own_ms(ix, job);
 	out->running = ix->counts[JOB_RUNNING];
 	out->promoted = job->eligible_ms <= ix->now_ms;
-	pthread_mutex_unlock(&ix->lock);
+	pthread_rwlock_unlock(&ix->lock);
 }
 
 void index_totals(struct index *ix, int64_t counts_out[JOB_STATES],
 		  int64_t *oldest_ms_out)
 {
-	pthread_mutex_lock(&ix->lock);
+	pthread_rwlock_rdlock(&ix->lock);
 	for (int i = 0; i < JOB_STATES; i++)
 		counts_out[i] = ix->counts[i];
 	*oldest_ms_out = queue_oldest_ms(&ix->waiting);
-	pthread_mutex_unlock(&ix->lock);
+	pthread_rwlock_unlock(&ix->lock);
 }

@@ -3,8 +3,8 @@
  * Owns the waiting queue, the jobs whose time has not come, and the counts by
  * state and by worker.  Each is a pure function of a job (and of the moment
  * up to which waiting jobs were promoted) and changes only by index_move, so
- * a turn that fails is undone by moving back.  Only the engine changes it;
- * index_look may be called from any thread. */
+ * a turn that fails is undone by moving back.  Only the engine calls any of
+ * this, but for index_look, index_own_ms and index_totals: any thread. */
 #ifndef DAEMON_INDEX_H
 #define DAEMON_INDEX_H
 
