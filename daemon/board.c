@@ -389,15 +389,37 @@ void board_set_crew(struct board *b, const struct board_crew *crew)
 struct live {
 	double progress;
 	int64_t remaining_ms, completion_ms;
+	uint32_t slot;			/* SLOT_NONE: not on the board */
+	struct index_look look;		/* what was counted last */
 };
 
-static void view_queued(struct board *b, struct job_view *view)
+/* Counted once for each queue: kept for the next who looks. */
+static void keep_look(struct board *b, const struct live *live,
+		      const struct index_look *look, int64_t seq)
+{
+	struct slot *slot;
+
+	if (live->slot == SLOT_NONE || look->epoch == live->look.epoch)
+		return;
+	slot = board_slot(b, live->slot);
+	pthread_mutex_lock(board_stripe(b, live->slot));
+	if (slot->job && slot->job->seq == seq) {
+		slot->ahead_epoch = look->epoch;
+		slot->ahead = look->ahead;
+		slot->ahead_ms = look->ahead_ms;
+	}
+	pthread_mutex_unlock(board_stripe(b, live->slot));
+}
+
+static void view_queued(struct board *b, const struct live *live,
+			struct job_view *view)
 {
 	const struct job *job = view->job;
-	struct index_look look;
+	struct index_look look = live->look;
 	int64_t remaining, delay, mono = clock_mono_ms(), slots = b->slots;
 
 	index_look(b->index, job, &look);
+	keep_look(b, live, &look, job->seq);
 	remaining = b->running_end_sum - b->running * mono;
 	if (remaining < 0)
 		remaining = 0;
@@ -427,7 +449,7 @@ static void view_fill(struct board *b, const struct live *live,
 	view->eligible_ahead = false;
 	switch ((enum job_state)job->state) {
 	case JOB_QUEUED:
-		view_queued(b, view);
+		view_queued(b, live, view);
 		break;
 	case JOB_RUNNING:
 		view->progress = live->progress;
@@ -465,6 +487,10 @@ static bool slot_take(struct board *b, uint32_t slot_number,
 		live->progress = shown_progress(slot, mono);
 		live->remaining_ms = shown_remaining(slot, mono);
 		live->completion_ms = slot->completion_ms;
+		live->slot = slot_number;
+		live->look.epoch = slot->ahead_epoch;
+		live->look.ahead = slot->ahead;
+		live->look.ahead_ms = slot->ahead_ms;
 	}
 	pthread_mutex_unlock(board_stripe(b, slot_number));
 	return found;
@@ -518,7 +544,8 @@ enum lookup board_find_seq(struct board *b, int64_t seq,
 void board_view(struct board *b, struct job *job, struct job_view *view_out)
 {
 	struct job_view view = { .now_ms = clock_wall_ms() };
-	struct live live = { job->progress, 0, TIME_NONE };
+	struct live live = { .progress = job->progress,
+			     .completion_ms = TIME_NONE, .slot = SLOT_NONE };
 	uint32_t slot = board_slot_of_seq(b, job->seq);
 
 	/* live numbers only if the run in hand is the one that goes on */

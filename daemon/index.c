@@ -16,6 +16,7 @@ struct index {
 	struct index_rules rules;
 	double expected_ms;		/* of a job that asks for nothing */
 	int64_t now_ms;			/* promoted up to here */
+	uint32_t epoch;			/* + 1 with each change of waiting */
 	struct queue_pool *pool;
 	struct queue waiting;		/* in the order of dispatch */
 	struct queue delayed;		/* in the order of eligible_ms */
@@ -89,6 +90,7 @@ static int64_t dispatch_key(const struct index *ix, const struct job *job)
 
 static int enter(struct index *ix, uint32_t slot, const struct job *job)
 {
+	ix->epoch++;
 	if (job->eligible_ms > ix->now_ms)
 		return queue_insert(&ix->delayed, slot, job->eligible_ms,
 				    job->seq, own_ms(ix, job),
@@ -99,6 +101,7 @@ static int enter(struct index *ix, uint32_t slot, const struct job *job)
 
 static void leave(struct index *ix, uint32_t slot, const struct job *job)
 {
+	ix->epoch++;
 	/* jobs are promoted only up to now_ms, and all of them are */
 	queue_remove(job->eligible_ms > ix->now_ms ? &ix->delayed
 						   : &ix->waiting, slot);
@@ -210,11 +213,12 @@ void index_look(struct index *ix, const struct job *job,
 		struct index_look *out)
 {
 	pthread_rwlock_rdlock(&ix->lock);
-	queue_ahead(&ix->waiting, dispatch_key(ix, job), job->seq, &out->ahead,
-		    &out->ahead_ms);
+	if (out->epoch != ix->epoch)
+		queue_ahead(&ix->waiting, dispatch_key(ix, job), job->seq,
+			    &out->ahead, &out->ahead_ms);
+	out->epoch = ix->epoch;
 	out->own_ms = own_ms(ix, job);
 	out->running = ix->counts[JOB_RUNNING];
-	out->promoted = job->eligible_ms <= ix->now_ms;
 	pthread_rwlock_unlock(&ix->lock);
 }
 

@@ -53,8 +53,10 @@ struct index_look {
 	int64_t ahead_ms;	/* their expected work */
 	int64_t own_ms;
 	int64_t running;
-	bool promoted;		/* its time has come */
+	uint32_t epoch;		/* of the queue that was looked at */
 };
+/* index_look -- if the queue is still that of out->epoch, ahead and ahead_ms
+ * stay as they are. */
 void index_look(struct index *ix, const struct job *job,
 		struct index_look *out);
 /* Counts by state, and since when the oldest queued job has waited

@@ -55,7 +55,7 @@ static void dump_job(FILE *to, uint32_t slot)
 {
 	const struct job *job = board_at(engine->board, slot);
 	const struct slot_note *note = board_note(engine->board, slot);
-	struct index_look look;
+	struct index_look look = { 0 };
 	char id[JOB_ID_SIZE];
 
 	if (!job)
