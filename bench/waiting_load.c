@@ -280,10 +280,13 @@ bool load_read(struct load *load, const char *path)
 int64_t job_remaining_ms(const struct load *load, const struct job *job,
 			 int64_t t_ms)
 {
-	const struct point *p = load->points + job->first;
+	const struct point *p;
 	size_t i = 0;
 	double share;
 
+	if (!job->count)
+		return NO_HINT;
+	p = load->points + job->first;
 	while (i < job->count && p[i].t_ms <= t_ms)
 		i++;
 	if (!i)
@@ -301,10 +304,9 @@ int64_t job_remaining_ms(const struct load *load, const struct job *job,
 bool job_has_hinted(const struct load *load, const struct job *job,
 		    int64_t t_ms)
 {
-	const struct point *p = load->points + job->first;
-
-	for (size_t i = 0; i < job->count && p[i].t_ms <= t_ms; i++)
-		if (p[i].remaining_ms >= 0)
+	for (size_t i = job->first; i < job->first + job->count; i++)
+		if (load->points[i].t_ms <= t_ms &&
+		    load->points[i].remaining_ms >= 0)
 			return true;
 	return false;
 }

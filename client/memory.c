@@ -265,11 +265,12 @@ hg_err hg__memory_save(const struct hg__memory *m, void **blob_out,
 {
 	size_t bytes = payload_bytes(m);
 	unsigned char *blob = hg__realloc(NULL, HEAD_BYTES + bytes);
-	unsigned char *at = blob + HEAD_BYTES;
 	const struct key *k = NULL;
+	unsigned char *at;
 
 	if (!blob)
 		return HG_ENOMEM;
+	at = blob + HEAD_BYTES;
 	put_u32(&at, (uint32_t)m->count);
 	while ((k = key_after(m, k ? k->used : 0)))
 		put_key(&at, k);
@@ -319,11 +320,14 @@ static bool get_key(const unsigned char **at, const unsigned char *end,
 static bool unpack(const unsigned char *blob, size_t size, struct packed *keys,
 		   uint32_t *count_out)
 {
-	const unsigned char *at = blob + HEAD_BYTES, *end = blob + size;
+	const unsigned char *at, *end;
 	uint32_t count;
 
-	if (!blob || size < HEAD_BYTES + 4 || memcmp(blob, MAGIC, 8) != 0 ||
-	    get_u32(blob + 8) != VERSION ||
+	if (!blob || size < HEAD_BYTES + 4)
+		return false;
+	at = blob + HEAD_BYTES;
+	end = blob + size;
+	if (memcmp(blob, MAGIC, 8) != 0 || get_u32(blob + 8) != VERSION ||
 	    get_u32(blob + 12) != size - HEAD_BYTES ||
 	    get_u32(blob + 16) != crc32(at, size - HEAD_BYTES))
 		return false;

@@ -21,6 +21,8 @@
 #define DOUBT_LEAST 0.01
 #define DOUBT_DRIFT 0.3		/* of the drift since the one before */
 #define SHIFT 0.8		/* of the correction by the drift */
+#define DOUBT_STEADY 0.05
+#define STEADY_LONGER 0.4	/* may as well be a stall that came twice */
 #define SHY 1.25		/* doubts by which a look ahead stays short */
 #define AIM 0.5			/* doubts by which the last look aims beyond */
 #define SHOOT_CALLS 2.4		/* a doubt that costs less stays unresolved */
@@ -52,6 +54,8 @@ void hg__pace_reset(struct hg__pace *p, int64_t now_ms)
 	p->eta_ms = HG__ETA_UNKNOWN;
 	p->agreed = 0;
 	p->stopped = 0;
+	p->drift_eta_ms = 0;
+	p->late = false;
 }
 
 static double clamp(double value, double lo, double hi)
@@ -71,11 +75,26 @@ static double still_to_shift(double drift_ms, double passed_ms, double eta_ms)
 			     -0.4 * eta_ms, 0.4 * eta_ms);
 }
 
+/* Does it count in seconds of another length?  An error that does not fade
+ * shows the same drift again when half of what remained has gone. */
+static bool is_steady(struct hg__pace *p, double drift, int64_t eta_ms)
+{
+	bool same = fabs(drift - p->drift) < fabs(drift) / 4;
+
+	if (p->drift_eta_ms && eta_ms > p->drift_eta_ms / 2)
+		return false;
+	p->drift = drift;
+	same = same && p->drift_eta_ms;
+	p->drift_eta_ms = eta_ms;
+	return same;
+}
+
 static void judge(struct hg__pace *p, int64_t now_ms, int64_t eta_ms)
 {
 	double passed = (double)(now_ms - p->judged_ms);
 	double fell = (double)(p->judged_eta_ms - eta_ms);
 	double drift = (fell - passed) / passed;
+
 
 	p->shift_ms = 0;
 	p->doubt = DOUBT_FIRST;
@@ -86,6 +105,13 @@ static void judge(struct hg__pace *p, int64_t now_ms, int64_t eta_ms)
 	}
 	p->stopped = 0;
 	p->agreed = fabs(drift) < 0.5 ? p->agreed + 1 : 0;
+	if (is_steady(p, drift, eta_ms)) {
+		p->shift_ms = (double)eta_ms * drift / (1 + drift);
+		if (drift < 0)
+			p->shift_ms *= STEADY_LONGER;
+		p->doubt = DOUBT_STEADY;
+		return;
+	}
 	p->doubt = clamp(fabs(drift) * DOUBT_DRIFT, DOUBT_LEAST, DOUBT_FIRST);
 	p->shift_ms = still_to_shift(fell - passed, passed, (double)eta_ms);
 }
@@ -97,6 +123,8 @@ static void report_eta(struct hg__pace *p, int64_t now_ms, int64_t eta_ms)
 	if (p->eta_ms < 0) {
 		p->shift_ms = 0;
 		p->doubt = DOUBT_FIRST;
+		p->drift_eta_ms = 0;
+		p->late = p->reports > 0;
 	} else if (passed_ms <= 0 || (passed_ms < JUDGE_MS &&
 				      passed_ms < p->judged_eta_ms)) {
 		p->shift_ms = 0;
@@ -190,15 +218,17 @@ static double blind_ms(const struct hg__pace *p, const struct hg__pace_env *env,
 static double trust_ms(const struct hg__pace *p, const struct hg__pace_env *env,
 		       double step)
 {
-	double lo = 0, hi = step, late, unit = 1 / sqrt(env->price);
+	double lo = 0, hi = step, late, unit = 1 / sqrt(env->price), share;
 
 	if (!p->plan)
 		return step < TRUST_MOST_MS * unit ? step : TRUST_MS * unit;
+	share = hg__plan_ended(p->plan, elapsed_ms(p, env), step, &late) < 0.95 ?
+		0.75 : 0.4;
 	for (int i = 0; i < 16; i++) {
 		double mid = (lo + hi) / 2;
 
 		if (hg__plan_ended(p->plan, elapsed_ms(p, env), mid, &late) <
-		    0.75)
+		    share)
 			lo = mid;
 		else
 			hi = mid;
@@ -206,14 +236,16 @@ static double trust_ms(const struct hg__pace *p, const struct hg__pace_env *env,
 	return hi;
 }
 
-/* The longest step: an estimate at most doubles the time waited, and each one
- * that confirms it allows as much again. */
+/* The longest step: an estimate that nothing confirms at most doubles the time
+ * waited; a few that agree may still all be wrong. */
 static double most_ms(const struct hg__pace *p, const struct hg__pace_env *env,
 		      double step)
 {
-	double most = elapsed_ms(p, env) * (1 + p->agreed), trust;
+	double elapsed = elapsed_ms(p, env), trust;
+	double most = p->agreed > 2 ? 3 * elapsed :
+		      p->agreed ? 2 * elapsed : elapsed;
 
-	if (step <= most)
+	if (step <= most || p->late)
 		return most;
 	trust = p->agreed ? TRUST_MS / sqrt(env->price) :
 		trust_ms(p, env, step);

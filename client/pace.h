@@ -60,6 +60,9 @@ struct hg__pace {
 	int64_t judged_eta_ms;
 	double shift_ms;	/* the estimate is too long by so much */
 	double doubt;		/* and may err by this share of itself */
+	double drift;		/* ms by which one fell too fast, in a ms ... */
+	int64_t drift_eta_ms;	/* ... when this remained; 0: not known */
+	bool late;		/* estimates came only after answers without */
 	uint32_t reports;	/* in all */
 	uint32_t agreed;	/* estimates in a row that confirm the last */
 	uint32_t stopped;	/* estimates in a row that did not fall */

@@ -17,7 +17,7 @@
 /* Jobs without an estimate that are alike: the same plan, the same age. */
 struct kind {
 	const struct hg__plan *plan;	/* NULL: nothing learnt */
-	double elapsed_ms, jobs;
+	double elapsed_ms, jobs;	/* a job may count in part */
 };
 
 struct crowd {
@@ -42,9 +42,9 @@ static double apart(const struct kind *k, const struct hg__plan *plan,
 	return fabs(k->elapsed_ms - elapsed_ms) / (k->elapsed_ms + 500);
 }
 
-/* Counts a job in with those most like it. */
+/* Counts a job, or a part of one, in with those most like it. */
 static void add_unknown(struct crowd *c, const struct hg__plan *plan,
-			double elapsed_ms)
+			double elapsed_ms, double weight)
 {
 	struct kind *k, *best = NULL;
 	double least = HUGE_VAL;
@@ -56,12 +56,25 @@ static void add_unknown(struct crowd *c, const struct hg__plan *plan,
 		}
 	if (!(least < 0.01) && c->kinds_count < KINDS) {
 		c->kinds[c->kinds_count++] =
-			(struct kind){ plan, elapsed_ms, 1 };
+			(struct kind){ plan, elapsed_ms, weight };
 		return;
 	}
 	if (!best)		/* more plans than kinds: as good as any */
 		best = c->kinds;
-	best->elapsed_ms += (elapsed_ms - best->elapsed_ms) / ++best->jobs;
+	best->jobs += weight;
+	best->elapsed_ms += (elapsed_ms - best->elapsed_ms) *
+			    weight / best->jobs;
+}
+
+/* The chance that an estimate is worth nothing: it is small, smaller with each
+ * report that confirms it, and soon likely if it does not fall. */
+static double distrust(const struct hg__pace *p)
+{
+	if (p->eta_ms < 0)
+		return 1;
+	if (p->stopped)
+		return 1 - 0.7 / p->stopped;
+	return 0.1 / (1 + 4.0 * p->agreed);
 }
 
 static void add_jobs(struct crowd *c)
@@ -70,8 +83,8 @@ static void add_jobs(struct crowd *c)
 		const struct hg__pace *p = c->jobs[i];
 		double elapsed = (double)(c->env->now_ms - p->start_ms);
 
-		if (p->eta_ms < 0)
-			add_unknown(c, p->plan, elapsed > 500 ? elapsed : 500);
+		add_unknown(c, p->plan, elapsed > 500 ? elapsed : 500,
+			    distrust(p));
 	}
 }
 
@@ -95,19 +108,20 @@ static void add_kind(const struct kind *k, struct curve *at)
 static void add_estimate(const struct hg__pace *p,
 			 const struct hg__pace_env *env, struct curve *at)
 {
+	double over, share, weight = 1 - distrust(p);
 	struct hg__forecast f;
-	double over;
 
 	hg__pace_forecast(p, env, &f);
 	over = at->at_ms - f.lo_ms;
 	if (over <= 0)
 		return;
 	if (at->at_ms >= f.hi_ms) {
-		at->ended += 1;
-		at->late_ms += at->at_ms - (f.lo_ms + f.hi_ms) / 2;
+		at->ended += weight;
+		at->late_ms += weight * (at->at_ms - (f.lo_ms + f.hi_ms) / 2);
 	} else {
-		at->ended += over / (f.hi_ms - f.lo_ms);
-		at->late_ms += over * over / (f.hi_ms - f.lo_ms) / 2;
+		share = over / (f.hi_ms - f.lo_ms);
+		at->ended += weight * share;
+		at->late_ms += weight * share * over / 2;
 	}
 }
 
