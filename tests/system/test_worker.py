@@ -461,7 +461,8 @@ class RealTime(Started):
         self.worker.packet()
         self.worker.packet()
         passed = time.monotonic() - began
-        self.assertTrue(3.5 < passed < 4.5 + DEADLINE / 15, passed)
+        # two signs, 2 s apart, the first of which may have been read late
+        self.assertTrue(2.0 < passed < 4.5 + DEADLINE / 15, passed)
         self.assertLessEqual(self.switches() - before, 3)
 
     def test_a_clock_may_have_been_running_for_a_while(self):
