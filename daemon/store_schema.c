@@ -54,7 +54,7 @@ static int run_migration(struct store *s, int version)
 	return code;
 }
 
-int store_migrate_to(struct store *s, int version)
+static int migrate_tables(struct store *s)
 {
 	int64_t have = 0;
 	int code, r = 0;
@@ -75,7 +75,7 @@ int store_migrate_to(struct store *s, int version)
 		code = sql_exec(s->db, "PRAGMA journal_mode = WAL");
 		r = code == SQLITE_OK ? 0 : store_failed(s, code);
 	}
-	while (r == 0 && have < version)
+	while (r == 0 && have < SCHEMA_VERSION)
 		r = run_migration(s, ++have);
 	return r;
 }
@@ -123,7 +123,7 @@ int store_migrate(struct store *s)
 	int64_t digest = views_digest(), have = 0;
 	int code, r;
 
-	r = store_migrate_to(s, SCHEMA_VERSION);
+	r = migrate_tables(s);
 	if (r < 0)
 		return r;
 	code = sql_number(s->db, "SELECT coalesce((SELECT value FROM meta "

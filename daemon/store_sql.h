@@ -71,7 +71,5 @@ int store_number(struct store *s, enum stmt which, int64_t *value_out);
 
 /* store_schema.c: brings the tables and views up to date. */
 int store_migrate(struct store *s);
-/* How far a list of migrations goes; the tests give shorter ones. */
-int store_migrate_to(struct store *s, int version);
 
 #endif

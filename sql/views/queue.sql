@@ -26,7 +26,9 @@ WITH now (ms, aging_ms, slots, expected_ms, scale, paused) AS (
 	  LEFT JOIN live ON live.job_seq = job.seq
 	 WHERE job.state = 'running'
 ), waiting AS (
-	SELECT job.*, job.eligible_ms > now.ms AS early,
+	SELECT id, seq, title, priority, attempt, progress, eligible_ms,
+	       submitted_ms, tags,
+	       job.eligible_ms > now.ms AS early,
 	       CASE WHEN now.aging_ms > 0
 		    THEN job.eligible_ms - job.priority * now.aging_ms
 		    ELSE -job.priority END AS turn,
