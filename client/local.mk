@@ -54,6 +54,37 @@ libheygen_client_la_LIBADD = libpace.la $(CURL_LIBS) $(CJSON_LIBS)
 libheygen_client_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 \
 	-no-undefined -export-symbols-regex '^hg_[a-z]'
 EXTRA_DIST += %D%/libheygen-client.syms
+dist_man_MANS += %D%/libheygen-client.3
+
+# Each is built and run by the tests.
+EXAMPLES = \
+	%D%/examples/cancel_on_timeout \
+	%D%/examples/event_loop \
+	%D%/examples/plain_status \
+	%D%/examples/submit_and_wait \
+	%D%/examples/wait_many \
+	$(NULL)
+check_PROGRAMS += $(EXAMPLES)
+EXAMPLE_CPPFLAGS = -I$(srcdir)/%D%
+%C%_examples_cancel_on_timeout_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
+%C%_examples_cancel_on_timeout_LDADD = libheygen-client.la
+%C%_examples_event_loop_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
+%C%_examples_event_loop_LDADD = libheygen-client.la
+%C%_examples_plain_status_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
+%C%_examples_plain_status_LDADD = libheygen-client.la
+%C%_examples_submit_and_wait_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
+%C%_examples_submit_and_wait_LDADD = libheygen-client.la
+%C%_examples_wait_many_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
+%C%_examples_wait_many_LDADD = libheygen-client.la
+exampledir = $(docdir)/examples
+dist_example_DATA = \
+	%D%/examples/cancel_on_timeout.c \
+	%D%/examples/event_loop.c \
+	%D%/examples/plain_status.c \
+	%D%/examples/submit_and_wait.c \
+	%D%/examples/submit_and_wait.py \
+	%D%/examples/wait_many.c \
+	$(NULL)
 
 # The command line, its manual, and completion for three shells.
 bin_PROGRAMS += heygenctl

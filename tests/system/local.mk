@@ -1,6 +1,8 @@
 # The real daemon, the real library; Python 3's standard library only.
 SYSTEM_TESTS = \
+	%D%/test_client_examples.py \
 	%D%/test_client_hostile.py \
+	%D%/test_client_install.py \
 	%D%/test_client_plain.py \
 	%D%/test_client_probe.py \
 	%D%/test_client_wait.py \

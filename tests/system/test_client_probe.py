@@ -61,7 +61,10 @@ class Probe(unittest.TestCase):
     def probe(self, *arguments, seconds=60):
         done = subprocess.run([program("client_probe"), *map(str, arguments)],
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              text=True, timeout=seconds * SLOW)
+                              text=True, timeout=seconds * SLOW, env=dict(
+                                  os.environ, ASAN_OPTIONS=":".join(
+                                      [os.environ.get("ASAN_OPTIONS", ""),
+                                       "quarantine_size_mb=2"]).strip(":")))
         for line in done.stdout.splitlines():
             print("#", line)
         self.assertEqual(done.returncode, 0, done.stdout)
