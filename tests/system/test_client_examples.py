@@ -13,7 +13,7 @@ from heygend import Case, DEADLINE, SRCDIR, Daemon, main, program, until
 
 
 class Examples(Case):
-    settings = {"simulation.error_rate": 0}
+    settings = {"simulation.error_rate": 0, "simulation.time_scale": 20}
 
     def run_example(self, name, *arguments, status=0, input=None, url=None,
                     **env):

@@ -61,9 +61,14 @@ class Header(unittest.TestCase):
         for name in errors:
             self.assertRegex(page, r"(?m)^\.It Dv %s\b" % name)
         if shutil.which("mandoc"):
-            self.assertEqual(run("mandoc", "-T", "lint", "-W", "style",
-                                 os.path.join(CLIENT, "libheygen-client.3")),
-                             "")
+            lint = subprocess.run(
+                ["mandoc", "-T", "lint", os.path.join(
+                    CLIENT, "libheygen-client.3")], text=True,
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+            # whether other pages are installed here is no matter
+            self.assertEqual([line for line in lint.stdout.splitlines()
+                              if "referenced manual" not in line and
+                              "mandoc.db" not in line], [])
 
 
 @unittest.skipUnless(SANITIZER in ("", "no"), "links without the sanitizer")
@@ -82,7 +87,8 @@ class Installed(unittest.TestCase):
         cls.env = dict(env, PKG_CONFIG_PATH=found[0],
                        PKG_CONFIG_SYSROOT_DIR=cls.root)
         cls.libdir = os.path.dirname(found[0])
-        cls.daemon = Daemon({"simulation.error_rate": 0})
+        cls.daemon = Daemon({"simulation.error_rate": 0,
+                             "simulation.time_scale": 20})
         cls.daemon.start()
         cls.addClassCleanup(cls.daemon.remove)
         cls.addClassCleanup(cls.daemon.stop)
