@@ -35,16 +35,6 @@ static unsigned shard_of(uint64_t hash)
 	return hash >> 58;
 }
 
-static uint64_t hash_uuid_at(void *user, uint32_t slot)
-{
-	return uuid_hash(board_slot(user, slot)->job->uuid);
-}
-
-static uint64_t hash_seq_at(void *user, uint32_t slot)
-{
-	return seq_hash(board_slot(user, slot)->job->seq);
-}
-
 /* uuid and seq of a slot never change while it is in the tables, but the job
  * that holds them is swapped: look under the stripe. */
 static bool same_uuid(void *user, uint32_t slot, const void *key)
@@ -93,47 +83,42 @@ uint32_t board_slot_of_seq(struct board *b, int64_t seq)
 	return slot;
 }
 
-/* The engine alone swaps jobs, so its own hashing needs no stripe. */
-static int shard_add(struct board *b, struct shard *shard, uint64_t hash,
-		     uint32_t slot, table_hash *hash_of)
+static int shard_add(struct shard *shards, uint64_t hash, uint32_t slot)
 {
+	struct shard *shard = &shards[shard_of(hash)];
 	int r;
 
 	pthread_mutex_lock(&shard->lock);
-	r = table_add(&shard->table, hash, slot, hash_of, b);
+	r = table_add(&shard->table, hash, slot);
 	pthread_mutex_unlock(&shard->lock);
 	return r;
 }
 
-static void shard_remove(struct board *b, struct shard *shard, uint64_t hash,
-			 uint32_t slot, table_hash *hash_of)
+static void shard_remove(struct shard *shards, uint64_t hash, uint32_t slot)
 {
+	struct shard *shard = &shards[shard_of(hash)];
+
 	pthread_mutex_lock(&shard->lock);
-	table_remove(&shard->table, hash, slot, hash_of, b);
+	table_remove(&shard->table, hash, slot);
 	pthread_mutex_unlock(&shard->lock);
 }
 
 static int keys_add(struct board *b, uint32_t slot, const struct job *job)
 {
-	uint64_t uuid = uuid_hash(job->uuid), seq = seq_hash(job->seq);
-	int r;
+	int r = shard_add(b->by_uuid, uuid_hash(job->uuid), slot);
 
-	r = shard_add(b, &b->by_uuid[shard_of(uuid)], uuid, slot, hash_uuid_at);
 	if (r < 0)
 		return r;
-	r = shard_add(b, &b->by_seq[shard_of(seq)], seq, slot, hash_seq_at);
+	r = shard_add(b->by_seq, seq_hash(job->seq), slot);
 	if (r < 0)
-		shard_remove(b, &b->by_uuid[shard_of(uuid)], uuid, slot,
-			     hash_uuid_at);
+		shard_remove(b->by_uuid, uuid_hash(job->uuid), slot);
 	return r;
 }
 
 static void keys_remove(struct board *b, uint32_t slot, const struct job *job)
 {
-	uint64_t uuid = uuid_hash(job->uuid), seq = seq_hash(job->seq);
-
-	shard_remove(b, &b->by_uuid[shard_of(uuid)], uuid, slot, hash_uuid_at);
-	shard_remove(b, &b->by_seq[shard_of(seq)], seq, slot, hash_seq_at);
+	shard_remove(b->by_uuid, uuid_hash(job->uuid), slot);
+	shard_remove(b->by_seq, seq_hash(job->seq), slot);
 }
 
 /* --- slots ------------------------------------------------------------------- */
@@ -477,20 +462,17 @@ static bool slot_take(struct board *b, uint32_t slot_number,
 		      struct live *live)
 {
 	struct slot *slot = board_slot(b, slot_number);
-	int64_t mono = clock_mono_ms();
 	bool found;
 
 	pthread_mutex_lock(board_stripe(b, slot_number));
 	found = slot->job && same(slot->job, key);
 	if (found) {
+		int64_t mono = clock_mono_ms();
+
 		view->job = job_ref(slot->job);
 		live->progress = shown_progress(slot, mono);
 		live->remaining_ms = shown_remaining(slot, mono);
 		live->completion_ms = slot->completion_ms;
-		live->slot = slot_number;
-		live->look.epoch = slot->ahead_epoch;
-		live->look.ahead = slot->ahead;
-		live->look.ahead_ms = slot->ahead_ms;
 	}
 	pthread_mutex_unlock(board_stripe(b, slot_number));
 	return found;
@@ -512,33 +494,55 @@ static bool is_version(const struct job *job, const void *key)
 	       job->run == ((const struct job *)key)->run;
 }
 
-static enum lookup look(struct board *b, uint32_t slot,
-			bool (*same)(const struct job *job, const void *key),
-			const void *key, struct job_view *view_out)
-{
-	struct job_view view = { .now_ms = clock_wall_ms() };
+/* What is looked for, and where to put it: found and taken in one go. */
+struct wanted {
+	bool (*same)(const struct job *job, const void *key);
+	const void *key;
+	struct job_view view;
 	struct live live;
+};
 
-	if (slot == SLOT_NONE || !slot_take(b, slot, same, key, &view, &live))
+static bool take_wanted(void *user, uint32_t slot, const void *key)
+{
+	struct wanted *w = (struct wanted *)key;
+
+	return slot_take(user, slot, w->same, w->key, &w->view, &w->live);
+}
+
+static enum lookup look(struct board *b, struct shard *shards, uint64_t hash,
+			struct wanted *w, struct job_view *view_out)
+{
+	struct shard *shard = &shards[shard_of(hash)];
+	uint32_t slot;
+
+	pthread_mutex_lock(&shard->lock);
+	slot = table_find(&shard->table, hash, take_wanted, b, w);
+	pthread_mutex_unlock(&shard->lock);
+	if (slot == TABLE_NONE)
 		return LOOKUP_NONE;
-	view_fill(b, &live, &view);
-	*view_out = view;
-	return job_state_is_final(view.job->state) &&
-			       view.job->expires_ms != TIME_NONE &&
-			       view.job->expires_ms <= view.now_ms
+	w->view.now_ms = clock_wall_ms();
+	view_fill(b, &w->live, &w->view);
+	*view_out = w->view;
+	return job_state_is_final(w->view.job->state) &&
+			       w->view.job->expires_ms != TIME_NONE &&
+			       w->view.job->expires_ms <= w->view.now_ms
 		       ? LOOKUP_GONE : LOOKUP_FOUND;
 }
 
 enum lookup board_find(struct board *b, const uint8_t uuid[16],
 		       struct job_view *view_out)
 {
-	return look(b, board_slot_of(b, uuid), is_uuid, uuid, view_out);
+	struct wanted w = { .same = is_uuid, .key = uuid };
+
+	return look(b, b->by_uuid, uuid_hash(uuid), &w, view_out);
 }
 
 enum lookup board_find_seq(struct board *b, int64_t seq,
 			   struct job_view *view_out)
 {
-	return look(b, board_slot_of_seq(b, seq), is_seq, &seq, view_out);
+	struct wanted w = { .same = is_seq, .key = &seq };
+
+	return look(b, b->by_seq, seq_hash(seq), &w, view_out);
 }
 
 void board_view(struct board *b, struct job *job, struct job_view *view_out)

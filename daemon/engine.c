@@ -140,6 +140,18 @@ const struct settings *engine_settings(struct engine *e)
 	return s;
 }
 
+bool engine_has_faults(struct engine *e)
+{
+	return atomic_load_explicit(&e->has_faults, memory_order_relaxed);
+}
+
+void engine_note_faults(struct engine *e, const struct settings *settings)
+{
+	atomic_store(&e->has_faults, settings->faults_http_latency_ms > 0 ||
+				     settings->faults_http_drop_rate > 0 ||
+				     settings->faults_http_error_rate > 0);
+}
+
 bool engine_draining(struct engine *e)
 {
 	return e->draining;
@@ -653,6 +665,7 @@ void engine_set_settings(struct engine *e, const struct settings *settings)
 	pthread_mutex_lock(&e->settings_lock);
 	e->settings = settings_ref(settings);
 	pthread_mutex_unlock(&e->settings_lock);
+	engine_note_faults(e, settings);
 	settings_unref(before);
 	engine_index_rules(e, &rules);
 	index_set_rules(e->index, &rules);

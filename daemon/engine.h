@@ -115,6 +115,8 @@ struct board *engine_board(struct engine *e);
 
 /* The settings in force: a reference, settings_unref it. */
 const struct settings *engine_settings(struct engine *e);
+/* Does [faults] ask for any?  Takes no lock. */
+bool engine_has_faults(struct engine *e);
 
 bool engine_draining(struct engine *e);
 /* Is the store writable and a worker alive?  NULL, or why not. */

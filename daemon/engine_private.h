@@ -89,6 +89,7 @@ struct engine {
 	struct command *first, **last;
 	size_t waiting;
 	atomic_bool draining, store_failing, worker_alive, quitting;
+	atomic_bool has_faults;		/* [faults] of the settings */
 	const struct engine_hooks *hooks;
 
 	struct turn turn;
@@ -193,6 +194,7 @@ void engine_advance_begin(struct engine *e, struct command *c);
 /* true: the clock has moved, turn again at once. */
 bool engine_advance_step(struct engine *e);
 void engine_advance_abandon(struct engine *e);
+void engine_note_faults(struct engine *e, const struct settings *settings);
 void engine_answer(struct command *c);
 void engine_uuid(struct engine *e, uint8_t uuid_out[16]);
 void engine_send_clock(struct engine *e);

@@ -186,6 +186,7 @@ int engine_new(struct engine **engine_out, const struct settings *settings,
 		return -ENOMEM;
 	e->epoll_fd = e->wake_fd = e->clock_fd = -1;
 	e->settings = settings_ref(settings);
+	engine_note_faults(e, settings);
 	e->store = store;
 	e->last = &e->first;
 	e->checkpoint_at_ms = INT64_MAX;

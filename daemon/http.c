@@ -56,8 +56,13 @@ static int on_log(const struct mg_connection *conn, const char *message)
 
 static void *on_thread(const struct mg_context *context, int type)
 {
-	(void)context;
-	return type == 1 ? calloc(1, sizeof(struct workspace)) : NULL;
+	struct http *h = mg_get_user_data(context);
+	struct workspace *w = type == 1 ? calloc(1, sizeof(*w)) : NULL;
+
+	if (w)
+		w->number = __atomic_add_fetch(&h->thread_count, 1,
+					       __ATOMIC_RELAXED);
+	return w;
 }
 
 static void on_thread_end(const struct mg_context *context, int type,

@@ -1,6 +1,5 @@
-#include "daemon/http_request.h"
+#include "daemon/http_private.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -14,10 +13,9 @@ static bool host_is_ours(const struct http *h, const char *host)
 	       host_listed(host, h->settings->http_hosts);
 }
 
-bool request_admit_host(struct request *r)
+static bool admit_new_host(struct request *r, const char *host)
 {
-	const char *host = header_get(&r->headers, HEADER_HOST);
-	const char *base = r->http->settings->http_public_url;
+	struct workspace *w = mg_get_thread_pointer(r->conn);
 
 	if (!host_is_sane(host)) {
 		r->close = true;
@@ -31,10 +29,25 @@ bool request_admit_host(struct request *r)
 			      "was asked.");
 		return false;
 	}
-	if (*base)
-		snprintf(r->base, sizeof(r->base), "%s", base);
-	else
-		snprintf(r->base, sizeof(r->base), "http://%s", host);
+	memcpy(w->host, host, strlen(host) + 1);
+	return true;
+}
+
+bool request_admit_host(struct request *r)
+{
+	struct workspace *w = mg_get_thread_pointer(r->conn);
+	const char *host = header_get(&r->headers, HEADER_HOST);
+	const char *base = r->http->settings->http_public_url;
+
+	/* one client asks for one host, again and again */
+	if ((*host == '\0' || strcmp(host, w->host) != 0) &&
+	    !admit_new_host(r, host))
+		return false;
+	r->base = base;
+	if (*base == '\0') {
+		stpcpy(stpcpy(r->base_text, "http://"), host);
+		r->base = r->base_text;
+	}
 	return true;
 }
 

@@ -63,12 +63,10 @@ bool request_fault(struct request *r)
 	const struct settings *s;
 	bool fault;
 
-	if (!is_exposed(r->path))
+	if (!engine_has_faults(r->http->engine) || !is_exposed(r->path))
 		return false;
 	s = engine_settings(r->http->engine);
-	fault = (s->faults_http_latency_ms > 0 ||
-		 s->faults_http_drop_rate > 0 ||
-		 s->faults_http_error_rate > 0) && fault_decide(r, s);
+	fault = fault_decide(r, s);
 	settings_unref(s);
 	return fault;
 }

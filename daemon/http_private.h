@@ -10,6 +10,8 @@
 struct workspace {
 	struct request request;
 	char *query_bytes;		/* made with the first query */
+	char host[256];			/* the last one that was ours */
+	uint64_t number, requests;	/* make request ids unique */
 	bool rejected;			/* the library's refusal is answered */
 	time_t date_s;
 	char date[64];			/* of that second */

@@ -140,17 +140,20 @@ static enum method method_parse(const char *name)
 /* The client's own id, or a fresh one. */
 static void take_request_id(struct request *r)
 {
+	static const char hex[] = "0123456789abcdef";
+	struct workspace *w = mg_get_thread_pointer(r->conn);
 	const char *id = header_get(&r->headers, HEADER_REQUEST_ID);
-	struct http *h = r->http;
+	size_t length = id ? strlen(id) : 0;
 	uint64_t n;
 
-	if (id && word_is_plain(id, strlen(id), 128)) {
-		memcpy(r->request_id, id, strlen(id) + 1);
+	if (word_is_plain(id, length, 128)) {
+		memcpy(r->request_id, id, length + 1);
 		return;
 	}
-	n = __atomic_add_fetch(&h->request_count, 1, __ATOMIC_RELAXED);
-	snprintf(r->request_id, sizeof(r->request_id), "%016llx",
-		 (unsigned long long)(h->request_salt + n));
+	n = r->http->request_salt + (w->number << 32) + ++w->requests;
+	for (int i = 15; i >= 0; i--, n >>= 4)
+		r->request_id[i] = hex[n & 15];
+	r->request_id[16] = '\0';
 }
 
 /* The library's own rule, or what we say and what it does would differ. */
@@ -387,7 +390,8 @@ static struct request *request_open(struct http *h, struct mg_connection *conn)
 	r->query.count = 0;
 	r->prefer = (struct prefer){ .wait_s = -1 };
 	reply_clear(&r->reply);
-	r->path[0] = r->request_id[0] = r->base[0] = '\0';
+	r->path[0] = r->request_id[0] = '\0';
+	r->base = "";
 	r->id = NULL;
 	r->id_length = 0;
 	r->body = NULL;

@@ -60,7 +60,7 @@ struct http {
 	/* changed by many threads, atomically */
 	int connections, in_flight, held[HELD_KINDS], held_all;
 	int64_t body_bytes;
-	uint64_t request_count, fault_count;
+	uint64_t thread_count, fault_count;
 	uint64_t request_salt, fault_seed;
 	bool draining;
 	/* who waits for the last request, or sleeps a fault's latency */
@@ -82,7 +82,8 @@ struct request {
 	const char *id;			/* {id} of the pattern, in path, or */
 	size_t id_length;		/* what stands for it; not terminated */
 	char request_id[132];
-	char base[300];			/* "http://host" of URLs in answers */
+	const char *base;		/* "http://host" of URLs in answers */
+	char base_text[300];
 	char scope[IDEMPOTENCY_SCOPE_BYTES];
 	char *body;			/* malloc'ed; NULL: none */
 	size_t body_length;

@@ -52,24 +52,6 @@ bool text_reserve(struct text *t, size_t more)
 	       text_grow(t, more);
 }
 
-void text_put(struct text *t, const void *bytes, size_t length)
-{
-	if (length == 0 || !text_reserve(t, length))
-		return;
-	memcpy(t->data + t->length, bytes, length);
-	t->length += length;
-}
-
-void text_add(struct text *t, const char *string)
-{
-	text_put(t, string, strlen(string));
-}
-
-void text_char(struct text *t, char c)
-{
-	text_put(t, &c, 1);
-}
-
 void text_int(struct text *t, int64_t value)
 {
 	char digits[20];

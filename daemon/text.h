@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct text {			/* zero: an empty one */
 	char *data;		/* not NUL-terminated; text_string does that */
@@ -19,9 +20,27 @@ void text_free(struct text *t);		/* and back to zero */
 void text_clear(struct text *t);	/* keeps the memory, if it is little */
 bool text_reserve(struct text *t, size_t more);
 
-void text_put(struct text *t, const void *bytes, size_t length);
-void text_add(struct text *t, const char *string);
-void text_char(struct text *t, char c);
+/* Inline: an answer is made of a hundred small pieces. */
+static inline void text_put(struct text *t, const void *bytes, size_t length)
+{
+	if (length == 0 ||
+	    ((t->failed || t->size - t->length < length) &&
+	     !text_reserve(t, length)))
+		return;
+	memcpy(t->data + t->length, bytes, length);
+	t->length += length;
+}
+
+static inline void text_add(struct text *t, const char *string)
+{
+	text_put(t, string, strlen(string));
+}
+
+static inline void text_char(struct text *t, char c)
+{
+	text_put(t, &c, 1);
+}
+
 void text_int(struct text *t, int64_t value);
 void text_printf(struct text *t, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
