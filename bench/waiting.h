@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* --- chance ---------------------------------------------------------------- */
+/* --- chance --------------------------------------------------------------- */
 
 struct chance {
 	uint64_t state;
@@ -22,7 +22,7 @@ double chance_between(struct chance *c, double lo, double hi);
 double chance_normal(struct chance *c);
 double chance_exponential(struct chance *c, double mean);
 
-/* --- jobs ------------------------------------------------------------------ */
+/* --- jobs ----------------------------------------------------------------- */
 
 #define NO_HINT (-1)
 
@@ -44,7 +44,7 @@ struct load {
 enum workload { W1, W2, W3, W4, W5, W6, W7, W8, W9, HOUR, WORKLOADS };
 const char *workload_name(enum workload w);
 double workload_error_rate(enum workload w);	/* of requests */
-double workload_ended(enum workload w, double ms);	/* share of jobs by then */
+double workload_ended(enum workload w, double ms);	/* share of jobs */
 
 void load_make(struct load *load, enum workload w, size_t n,
 	       struct chance *c);
@@ -59,7 +59,7 @@ int64_t job_remaining_ms(const struct load *load, const struct job *job,
 bool job_has_hinted(const struct load *load, const struct job *job,
 		    int64_t t_ms);
 
-/* --- what it cost ---------------------------------------------------------- */
+/* --- what it cost --------------------------------------------------------- */
 
 struct tally {
 	size_t jobs, lost;
@@ -77,7 +77,7 @@ struct summary {
 /* Sorts the delays.  price: d/c. */
 struct summary tally_sum(struct tally *t, double price);
 
-/* --- clients --------------------------------------------------------------- */
+/* --- clients -------------------------------------------------------------- */
 
 struct world {			/* what the network does to every client */
 	int64_t rtt_ms;

@@ -9,7 +9,7 @@
  *	                    the letter; 30 s where there is none
  *	fixed               every second
  *	plain long-poll     a request held for 30 s, and again
- *	bulk                one request for all jobs of a batch, every 5 s or 1 s
+ *	bulk                one request for a batch of jobs, every 5 s or 1 s
  *
  * A failed request is sent again after a second; none of them is said to lose
  * a job by it. */

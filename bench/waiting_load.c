@@ -5,13 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STEPS 40		/* straight lines that stand for an ETA's curve */
+#define STEPS 40		/* straight lines for the curve of an ETA */
 #define HOUR_MS 3600000
 #define STALL_EVERY_MS 40000	/* of work, on average */
 #define STALL_LEAST_MS 5000
 #define STALL_MOST_MS 20000
 
-/* --- chance ---------------------------------------------------------------- */
+/* --- chance --------------------------------------------------------------- */
 
 static uint64_t chance_next(struct chance *c)
 {
@@ -49,7 +49,7 @@ double chance_exponential(struct chance *c, double mean)
 	return -mean * log(chance_unit(c));
 }
 
-/* --- growing --------------------------------------------------------------- */
+/* --- growing -------------------------------------------------------------- */
 
 static void *grown(void *array, size_t count, size_t *room, size_t size)
 {
@@ -93,7 +93,7 @@ void load_free(struct load *load)
 	memset(load, 0, sizeof(*load));
 }
 
-/* --- the workloads --------------------------------------------------------- */
+/* --- the workloads -------------------------------------------------------- */
 
 const char *workload_name(enum workload w)
 {
@@ -193,7 +193,7 @@ void load_make(struct load *load, enum workload w, size_t n, struct chance *c)
 	}
 }
 
-/* --- traces ---------------------------------------------------------------- */
+/* --- traces --------------------------------------------------------------- */
 
 static bool parse_ms(const char **at, int64_t *ms_out)
 {

@@ -14,7 +14,7 @@
 #define HOLD_S 30
 #define HOLD_BREAK_MS 30000
 #define STREAM_BREAK_MS 60000
-#define LAYER_AGAIN_MS 300000	/* a layer that failed is tried again then */
+#define LAYER_AGAIN_MS 300000	/* a stream that failed is tried again then */
 #define KEY "bench"
 
 /* One wait, for one job or a batch. */
@@ -92,7 +92,7 @@ static void end(struct wait *w, const struct job *job, struct hg__pace *p)
 	hg__pace_done(p);
 }
 
-/* --- streams --------------------------------------------------------------- */
+/* --- streams -------------------------------------------------------------- */
 
 /* Listens until the jobs have ended or the layer is given up (false). */
 static bool stream(struct wait *w, const struct job *jobs, size_t n,
@@ -133,7 +133,7 @@ static bool stream(struct wait *w, const struct job *jobs, size_t n,
 	return true;
 }
 
-/* --- one job --------------------------------------------------------------- */
+/* --- one job -------------------------------------------------------------- */
 
 static void report(struct wait *w, const struct job *job, struct hg__pace *p,
 		   int64_t asked_ms)
@@ -143,7 +143,8 @@ static void report(struct wait *w, const struct job *job, struct hg__pace *p,
 		.retry_after_ms = -1
 	};
 
-	if (w->ours->use & HG_USE_ETA) {
+	/* what a held request that ran out says belongs to holding */
+	if (w->ours->use & (HG_USE_ETA | HG_USE_HOLD)) {
 		report.remaining_ms = job_remaining_ms(w->load, job, asked_ms);
 		if (report.remaining_ms == NO_HINT &&
 		    job_has_hinted(w->load, job, asked_ms))
@@ -202,26 +203,32 @@ static bool look(struct wait *w, const struct job *job, struct hg__pace *p)
 
 static void wait_one(struct wait *w, const struct job *job)
 {
+	int64_t stream_ms = w->ours->use & HG_USE_SSE ? 0 : INT64_MAX;
 	struct hg__pace pace;
 	struct hg__step step;
+	bool ended = false;
 
 	hg__pace_init(&pace, 0, hg__plan_ref(w->plan));
-	if ((w->ours->use & HG_USE_SSE) && stream(w, job, 1, &pace))
-		return;
 	/* without a hope for an estimate nothing is gained by looking now */
-	if (!(w->ours->use & (HG_USE_HOLD | HG_USE_ETA))) {
+	if (!(w->ours->use & (HG_USE_SSE | HG_USE_HOLD | HG_USE_ETA))) {
 		struct hg__pace_env env = wait_env(w);
 
 		hg__pace_next(&pace, &env, &step);
 		w->now_ms += step.ms;
 	}
-	while (!((w->ours->use & HG_USE_HOLD) ? hold(w, job, &pace) :
-		 look(w, job, &pace)))
-		;
+	while (!ended) {
+		if (w->now_ms >= stream_ms) {
+			if (stream(w, job, 1, &pace))
+				return;
+			stream_ms = w->now_ms + LAYER_AGAIN_MS;
+		}
+		ended = w->ours->use & HG_USE_HOLD ? hold(w, job, &pace) :
+			look(w, job, &pace);
+	}
 	end(w, job, &pace);
 }
 
-/* --- many jobs ------------------------------------------------------------- */
+/* --- many jobs ------------------------------------------------------------ */
 
 struct batch {
 	const struct job *jobs;

@@ -30,7 +30,7 @@ struct hg__memory {
 	struct key *keys[HG__MEMORY_KEYS];
 };
 
-/* --- keys ------------------------------------------------------------------ */
+/* --- keys ----------------------------------------------------------------- */
 
 static size_t name_bytes(const char *name)
 {
@@ -119,7 +119,7 @@ static void key_add_older(struct key *k, const struct hg__span *spans,
 	k->fresh += take;
 }
 
-/* --- learning -------------------------------------------------------------- */
+/* --- learning ------------------------------------------------------------- */
 
 struct hg__memory *hg__memory_new(double price)
 {
@@ -193,7 +193,7 @@ struct hg__plan *hg__memory_plan(struct hg__memory *m, const char *key)
 	return hg__plan_ref(k->plan);
 }
 
-/* --- the blob -------------------------------------------------------------- */
+/* --- the blob ------------------------------------------------------------- */
 
 /* All numbers are little-endian:
  *	magic[8] version:u32 payload bytes:u32 CRC-32 of the payload:u32

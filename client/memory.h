@@ -27,8 +27,8 @@ void hg__memory_free(struct hg__memory *m);		/* NULL is fine */
 
 /* hg__memory_add -- a job of this key took more than lo_ms and at most hi_ms;
  * counted from its submission.  Plans follow every 64 jobs, and sooner while
- * there are few.  Nonsense (hi_ms < 0, hi_ms < lo_ms) is HG_EINVAL, HG_ENOMEM leaves
- * the memory as it was.
+ * there are few.  Nonsense (hi_ms < 0, hi_ms < lo_ms) is HG_EINVAL; HG_ENOMEM
+ * leaves the memory as it was.
  *   key      any text; what is beyond HG__MEMORY_KEY_BYTES does not count */
 hg_err hg__memory_add(struct hg__memory *m, const char *key, int64_t lo_ms,
 		      int64_t hi_ms);

@@ -27,7 +27,7 @@
 #define AIM 0.5			/* doubts by which the last look aims beyond */
 #define SHOOT_CALLS 2.4		/* a doubt that costs less stays unresolved */
 
-/* --- reports --------------------------------------------------------------- */
+/* --- reports -------------------------------------------------------------- */
 
 void hg__pace_init(struct hg__pace *p, int64_t start_ms, struct hg__plan *plan)
 {
@@ -95,7 +95,6 @@ static void judge(struct hg__pace *p, int64_t now_ms, int64_t eta_ms)
 	double fell = (double)(p->judged_eta_ms - eta_ms);
 	double drift = (fell - passed) / passed;
 
-
 	p->shift_ms = 0;
 	p->doubt = DOUBT_FIRST;
 	if (fell < passed * 0.25) {
@@ -159,7 +158,7 @@ int64_t hg__pace_lo_ms(const struct hg__pace *p)
 	       p->last_ms - p->start_ms : 0;
 }
 
-/* --- one job --------------------------------------------------------------- */
+/* --- one job -------------------------------------------------------------- */
 
 static double elapsed_ms(const struct hg__pace *p,
 			 const struct hg__pace_env *env)
@@ -214,21 +213,22 @@ static double blind_ms(const struct hg__pace *p, const struct hg__pace_env *env,
 }
 
 /* How long an estimate may be slept on that nothing confirms: until three of
- * four jobs like it had ended, or else a minute. */
+ * four jobs like it had ended (two of five, if it claims more than hardly any
+ * of them took), or a minute where nothing is known. */
 static double trust_ms(const struct hg__pace *p, const struct hg__pace_env *env,
 		       double step)
 {
 	double lo = 0, hi = step, late, unit = 1 / sqrt(env->price), share;
+	double elapsed = elapsed_ms(p, env);
 
 	if (!p->plan)
 		return step < TRUST_MOST_MS * unit ? step : TRUST_MS * unit;
-	share = hg__plan_ended(p->plan, elapsed_ms(p, env), step, &late) < 0.95 ?
-		0.75 : 0.4;
+	share = hg__plan_ended(p->plan, elapsed, step, &late);
+	share = share < 0.95 ? 0.75 : 0.4;
 	for (int i = 0; i < 16; i++) {
 		double mid = (lo + hi) / 2;
 
-		if (hg__plan_ended(p->plan, elapsed_ms(p, env), mid, &late) <
-		    share)
+		if (hg__plan_ended(p->plan, elapsed, mid, &late) < share)
 			lo = mid;
 		else
 			hi = mid;
@@ -295,7 +295,7 @@ static double step_ms(const struct hg__pace *p, const struct hg__pace_env *env,
 	return step;
 }
 
-/* --- answers --------------------------------------------------------------- */
+/* --- answers -------------------------------------------------------------- */
 
 /* One look falls just before the deadline; none after it. */
 static void finish(const struct hg__pace_env *env, double ms, const char *why,
@@ -362,8 +362,8 @@ void hg__pace_after_hold(const struct hg__pace *p,
 int64_t hg__pace_hold_s(const struct hg__pace_env *env, int64_t longest_s,
 			uint32_t random)
 {
-	int64_t hold_s = longest_s -
-			 (int64_t)((uint64_t)(longest_s / 16 + 1) * random >> 32);
+	uint64_t most = (uint64_t)longest_s / 16 + 1;
+	int64_t hold_s = longest_s - (int64_t)(most * random >> 32);
 	int64_t left_s = hold_s;
 
 	if (env->deadline_ms != HG__NEVER_MS)

@@ -23,14 +23,14 @@ struct hg__plan {
 	uint16_t next[POINTS];		/* where to look after this point */
 };
 
-/* --- the distribution ------------------------------------------------------ */
+/* --- the distribution ----------------------------------------------------- */
 
 /* What the estimate is made on: a bin is [edge k, edge k + 1), the first one
  * begins at 0. */
 struct fit {
 	const struct hg__plan *plan;	/* for at[] */
 	const struct hg__span *spans;
-	size_t first, step, n;		/* which spans: first, first + step, ... */
+	size_t first, step, n;		/* which spans: every step-th */
 	double kernel[BINS];		/* weight at a distance, one-sided */
 	int reach;
 	double mass[BINS], next[BINS];
@@ -218,7 +218,7 @@ static void estimate(struct hg__plan *p, const struct hg__span *spans, size_t n)
 	p->ended[BINS] = sum < 1 ? sum : 1;
 }
 
-/* --- the program ----------------------------------------------------------- */
+/* --- the program ---------------------------------------------------------- */
 
 static void set_points(struct hg__plan *p, const struct hg__span *spans,
 		       size_t n)
@@ -302,7 +302,7 @@ void hg__plan_unref(struct hg__plan *plan)
 		hg__free(plan);
 }
 
-/* --- answers --------------------------------------------------------------- */
+/* --- answers -------------------------------------------------------------- */
 
 /* Between the looks planned from both ends of its bin. */
 double hg__plan_step_ms(const struct hg__plan *p, double elapsed_ms)

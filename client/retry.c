@@ -16,7 +16,7 @@
 #define RECONNECT_HEALTHY_MS 60000
 #define DAY_MS 86400000
 
-/* --- what a failure means -------------------------------------------------- */
+/* --- what a failure means ------------------------------------------------- */
 
 #define FATAL(err) { err, false, false, false }
 #define AGAIN(err) { err, true, false, false }
@@ -80,7 +80,7 @@ struct hg__verdict hg__judge_trouble(enum hg__trouble trouble)
 	return troubles[trouble];
 }
 
-/* --- HTTP dates ------------------------------------------------------------ */
+/* --- HTTP dates ----------------------------------------------------------- */
 
 static const char days[] = "SunMonTueWedThuFriSat";
 static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
@@ -139,7 +139,8 @@ static bool match(const char *text, const char *shape, const char *fields,
 			if (!into) {
 				char f = *fields++;
 
-				into = f == 'y' ? &d->year : f == 'd' ? &d->day :
+				into = f == 'y' ? &d->year :
+				       f == 'd' ? &d->day :
 				       f == 'h' ? &d->hour :
 				       f == 'm' ? &d->minute : &d->second;
 			}
@@ -209,7 +210,7 @@ int64_t hg__http_date_ms(const char *value)
 		d.hour * 3600 + d.minute * 60 + d.second) * 1000;
 }
 
-/* --- how long to wait ------------------------------------------------------ */
+/* --- how long to wait ----------------------------------------------------- */
 
 /* A number from 0 to most, both included. */
 static int64_t up_to(int64_t most, uint32_t random)
@@ -265,7 +266,7 @@ int64_t hg__retry_ms(unsigned tries, int64_t retry_after_ms, int64_t left_ms,
 	return ms > retry_after_ms ? ms : retry_after_ms;
 }
 
-/* --- the budget ------------------------------------------------------------ */
+/* --- the budget ----------------------------------------------------------- */
 
 bool hg__budget_take(struct hg__budget *budget)
 {
@@ -281,7 +282,7 @@ void hg__budget_success(struct hg__budget *budget)
 		budget->spent--;
 }
 
-/* --- the breaker ----------------------------------------------------------- */
+/* --- the breaker ---------------------------------------------------------- */
 
 bool hg__breaker_allow(struct hg__breaker *breaker, int64_t now_ms)
 {
@@ -326,7 +327,7 @@ void hg__breaker_undecided(struct hg__breaker *breaker)
 	breaker->probing = false;
 }
 
-/* --- streams --------------------------------------------------------------- */
+/* --- streams -------------------------------------------------------------- */
 
 void hg__reconnect_told(struct hg__reconnect *r, int64_t retry_ms)
 {

@@ -12,7 +12,7 @@
 
 #define HG__RETRY_AFTER_MAX_MS 60000
 
-/* --- what a failure means -------------------------------------------------- */
+/* --- what a failure means ------------------------------------------------- */
 
 /* How a request can fail without an HTTP status. */
 enum hg__trouble {
@@ -42,7 +42,7 @@ struct hg__verdict {
 struct hg__verdict hg__judge_status(int status);
 struct hg__verdict hg__judge_trouble(enum hg__trouble trouble);
 
-/* --- how long to wait ------------------------------------------------------ */
+/* --- how long to wait ----------------------------------------------------- */
 
 /* hg__backoff_ms -- full jitter: between 0 and 0.25 s, twice that after each
  * further failure, at most 10 s.
@@ -65,7 +65,7 @@ int64_t hg__http_date_ms(const char *value);
 int64_t hg__retry_ms(unsigned tries, int64_t retry_after_ms, int64_t left_ms,
 		     uint32_t random);
 
-/* --- the budget ------------------------------------------------------------ */
+/* --- the budget ----------------------------------------------------------- */
 
 /* A bucket of 10 tokens: a retry takes one, a success gives 0.1 back.  A zero
  * struct is a full one. */
@@ -75,7 +75,7 @@ struct hg__budget {
 bool hg__budget_take(struct hg__budget *budget);	/* false: none left */
 void hg__budget_success(struct hg__budget *budget);
 
-/* --- the breaker ----------------------------------------------------------- */
+/* --- the breaker ---------------------------------------------------------- */
 
 /* Opens after 5 failures in a row and then lets one probe through after
  * 10-30 s; its success closes it, its failure starts the pause again.  A zero
@@ -97,7 +97,7 @@ void hg__breaker_failure(struct hg__breaker *breaker, int64_t now_ms,
  * time): the next request may be it. */
 void hg__breaker_undecided(struct hg__breaker *breaker);
 
-/* --- streams --------------------------------------------------------------- */
+/* --- streams -------------------------------------------------------------- */
 
 /* Reconnecting to an event stream: never before what `retry:` said, else 1 s
  * x 2 to 30 s with full jitter; failures are forgotten after 60 healthy
