@@ -65,6 +65,13 @@ int ctl_usage(struct ctl *ctl, const char *format, ...)
 int ctl_failed(struct ctl *ctl, hg_client *c, hg_err e, const char *what,
 	       const char *id, hg_job *job);
 
+/* ctl_without_request -- a sentence of the library without the "GET /path: " it
+ * may begin with. */
+const char *ctl_without_request(const char *message);
+
+/* ctl_add_reason -- what the last call of c, which ended with e, says of it. */
+void ctl_add_reason(struct text *t, const hg_client *c, hg_err e);
+
 /* --- the client (ctl_connect.c) ------------------------------------------------ */
 
 /* ctl_connect -- make ctl->client as the options ask; a code. */

@@ -18,12 +18,14 @@ static void notice_failure(struct ctl *ctl, const char *fields)
 	const char *why = strstr(fields, "why=");
 	struct text t = { 0 };
 
-	text_add(&t, "no answer");
-	if (why && why[4] == '"')
-		text_addf(&t, ": %.*s", (int)strcspn(why + 5, "\""), why + 5);
-	else if (why)
-		text_addf(&t, ": %s", why + 4);
-	text_add(&t, "; trying again");
+	text_add(&t, "no answer, trying again");
+	if (why) {
+		why += strlen("why=");
+		why += *why == '"';
+		text_addf(&t, ": %s", ctl_without_request(why));
+	}
+	if (t.s[t.len - 1] == '"')
+		t.s[--t.len] = '\0';
 	progress_notice(ctl->progress, t.s);
 	text_free(&t);
 }

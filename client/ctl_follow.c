@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define OUTAGE_MS (5 * 60 * 1000)	/* without a deadline it ends a wait */
+#define FIRST_LOOK_MS 500		/* somebody looks at an empty screen */
 #define LAST_LOOK_MS 300		/* before the deadline, if we poll */
 
 struct follow {
@@ -21,7 +22,9 @@ struct follow {
 	size_t index_size;		/* a power of two */
 	size_t ended, lost;		/* rows; lost can be followed no more */
 	int64_t deadline;		/* monotonic; -1 none */
-	bool looked;			/* the last look was asked for */
+	int64_t begun;			/* monotonic */
+	bool heard;			/* of any job */
+	bool glanced, looked;		/* the first, the last look was asked for */
 	bool more;			/* on_more() may bring jobs */
 	int64_t more_at;
 	uint64_t answers, bytes;	/* as of the last answer */
@@ -143,6 +146,7 @@ static int on_change(void *user, const hg_job *job)
 	if (!row || row->ended)
 		return 0;
 	before = looks_of(row);
+	f->heard = true;
 	row_take(row, job);
 	count_end(f, row);
 	ended = row->ended;
@@ -186,7 +190,7 @@ struct follow *follow_new(struct ctl *ctl, struct list *list,
 	f->ctl = ctl;
 	f->list = list;
 	f->options = *options;
-	f->answered_at = time_monotonic();
+	f->begun = f->answered_at = time_monotonic();
 	f->deadline = options->timeout_ms < 0 ? -1 :
 		      f->answered_at + options->timeout_ms;
 	f->more = options->on_more != NULL;
@@ -244,6 +248,17 @@ static void note_answers(struct follow *f)
 	f->bytes = stats.bytes_in;
 	f->answered_at = time_monotonic();
 	progress_notice(f->ctl->progress, NULL);
+}
+
+/* A request that the server holds says nothing before the end; a person wants
+ * to see where the jobs are. */
+static void first_look(struct follow *f)
+{
+	if (f->glanced || f->heard || !f->ctl->progress ||
+	    time_monotonic() - f->begun < FIRST_LOOK_MS)
+		return;
+	f->glanced = true;
+	hg_notify(f->ctl->client, NULL);
 }
 
 /* Where we only poll, the state at the deadline would be old. */
@@ -370,6 +385,7 @@ enum follow_end follow_run(struct follow *f)
 		    errno != EINTR)
 			return failed(f, HG_ENOMEM);
 		signals_drain();
+		first_look(f);
 		if (fds[0].revents)
 			e = hg_watch_step(f->watch, NULL);
 		note_answers(f);

@@ -318,7 +318,7 @@ static void card_state(struct card *c, const struct row *row)
 	card_head(c, "left");
 	time_add_duration(&c->t, row_left(row), true);
 	text_add(&c->t, " (");
-	time_add_clock(&c->t, row->estimated_at);
+	time_add_clock(&c->t, row_end_at(row));
 	text_add(&c->t, ")\n");
 }
 

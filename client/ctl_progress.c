@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define FRAME_MS 100		/* at least so long between two drawings */
+#define FIRST_MS 500		/* for so long an empty line would be no news */
 #define TICK_MS 200		/* clocks and bars move by themselves */
 #define GAP 2
 #define PERCENT 5		/* "100 %" */
@@ -33,7 +34,10 @@ struct progress {
 	struct text drawn;		/* the frame that is on the screen */
 	int *widths;			/* of the drawn lines */
 	int drawn_lines, widths_room;
+	int label_width, detail_width, when_width;	/* they never shrink:
+				 * columns that jump cannot be read */
 	int64_t drawn_at;		/* monotonic */
+	bool no_clock;			/* it would cost the bar */
 	bool hidden;			/* the cursor */
 };
 
@@ -42,6 +46,8 @@ struct cells {
 	struct text label, detail, when;
 	double done;			/* -1: no bar */
 	enum paint paint;
+	bool unknown;			/* not heard of yet: sets no width */
+	bool spread;			/* the detail may run into the rest */
 };
 
 struct layout {
@@ -111,7 +117,7 @@ static void add_when(struct text *t, const struct row *row, bool clock)
 		time_add_duration(t, row->finished_at - row->submitted_at,
 				  false);
 	} else if (left >= 0 && row->state != HG_STATE_PAUSED) {
-		add_left(t, left, row->estimated_at, clock);
+		add_left(t, left, row_end_at(row), clock);
 	}
 }
 
@@ -125,6 +131,7 @@ static void fill_cells(const struct progress *p, struct cells *cells,
 	if (row->result == HG_COMPLETED)
 		cells->done = 1;
 	cells->paint = paint_state(row_state(row));
+	cells->unknown = !row->json && !row->err;
 }
 
 static void free_cells(struct cells *cells)
@@ -144,11 +151,10 @@ static void add_count(struct text *t, size_t n, const char *word)
 
 /* One line for all: how many are where, how far they are together, and when
  * the last of them ends. */
-static void fill_summary(const struct progress *p, struct cells *cells,
-			 bool clock)
+static void fill_summary(const struct progress *p, struct cells *cells)
 {
 	size_t counts[HG_STATE_CANCELED + 1] = { 0 }, lost = 0, i;
-	int64_t last = -1, left;
+	int64_t left = -1;
 	double done = 0;
 
 	for (i = 0; i < p->n; i++) {
@@ -160,20 +166,20 @@ static void fill_summary(const struct progress *p, struct cells *cells,
 		else if (row->state <= HG_STATE_CANCELED)
 			counts[row->state]++;
 		done += row->ended ? 1 : now > 0 ? now : 0;
-		if (row_left(row) >= 0 && row->estimated_at > last)
-			last = row->estimated_at;
+		if (row_left(row) > left)
+			left = row_left(row);
 	}
 	text_addf(&cells->label, "%zu jobs", p->n);
+	if (left >= 0)
+		add_left(&cells->detail, left, 0, false);
 	add_count(&cells->detail, counts[HG_STATE_UNKNOWN], "pending");
 	for (i = HG_STATE_QUEUED; i <= HG_STATE_CANCELED; i++)
 		add_count(&cells->detail, counts[i],
 			  state_words[i - HG_STATE_QUEUED]);
 	add_count(&cells->detail, lost, "lost");
-	left = last - time_now();
-	if (last >= 0)
-		add_left(&cells->when, left > 0 ? left : 0, last, clock);
 	cells->done = done / (double)p->n;
 	cells->paint = PAINT_NONE;
+	cells->spread = true;
 }
 
 /* Which rows are shown if there are too many: those that move come first. */
@@ -240,6 +246,13 @@ static void put_bar(const struct progress *p, struct line *line, int width,
 	text_free(&t);
 }
 
+static int detail_width(const struct layout *l, const struct cells *cells)
+{
+	int width = text_width(text_get(&cells->detail));
+
+	return cells->spread && width > l->detail ? width : l->detail;
+}
+
 static void put_cells(struct progress *p, const struct layout *l,
 		      const struct cells *cells)
 {
@@ -260,10 +273,10 @@ static void put_cells(struct progress *p, const struct layout *l,
 			       (int)(cells->done * 100 + 1e-9));
 	put(&line, percent, PERCENT, PAINT_NONE);
 	gap(&line);
-	put(&line, text_get(&cells->detail), l->detail,
+	put(&line, text_get(&cells->detail), detail_width(l, cells),
 	    paint == PAINT_CYAN ? PAINT_NONE : paint);
 	gap(&line);
-	put(&line, text_get(&cells->when), l->when, PAINT_NONE);
+	put(&line, text_get(&cells->when), line.limit - line.used, PAINT_NONE);
 	while (p->frame.len && p->frame.s[p->frame.len - 1] == ' ')
 		p->frame.s[--p->frame.len] = '\0';
 	text_add_char(&p->frame, '\n');
@@ -285,19 +298,24 @@ static int least(int a, int b)
 }
 
 /* How the columns share the line: the bar takes what is left. */
-static struct layout lay_out(const struct progress *p,
-			     const struct cells *cells, size_t count)
+static struct layout lay_out(struct progress *p, const struct cells *cells,
+			     size_t count)
 {
 	struct layout l = { 0 };
 	int room = p->columns - 1, left;
 
 	for (size_t i = 0; i < count; i++) {
-		widen(&l.label, &cells[i].label);
-		widen(&l.detail, &cells[i].detail);
-		widen(&l.when, &cells[i].when);
+		if (cells[i].unknown)
+			continue;
+		widen(&p->label_width, &cells[i].label);
+		if (cells[i].spread)
+			continue;
+		widen(&p->detail_width, &cells[i].detail);
+		widen(&p->when_width, &cells[i].when);
 	}
-	l.label = least(l.label, room / 4 > 8 ? room / 4 : 8);
-	l.detail = least(l.detail, room / 2 > 10 ? room / 2 : 10);
+	l.label = least(p->label_width, room / 4 > 8 ? room / 4 : 8);
+	l.detail = least(p->detail_width, room / 2 > 10 ? room / 2 : 10);
+	l.when = p->when_width;
 	left = room - l.label - GAP - GAP - PERCENT - GAP - l.detail - GAP -
 	       l.when;
 	l.bar = left < BAR_MIN ? 0 : least(left, BAR_MAX);
@@ -311,7 +329,7 @@ static void fill_all(const struct progress *p, struct cells *cells,
 	for (size_t i = 0; i < count; i++)
 		fill_cells(p, &cells[i], &p->rows[chosen[i]], clock);
 	if (summary)
-		fill_summary(p, &cells[count], clock);
+		fill_summary(p, &cells[count]);
 }
 
 static void add_notice(struct progress *p)
@@ -334,7 +352,7 @@ static void build_frame(struct progress *p)
 	size_t *chosen = text_alloc(room, sizeof(*chosen));
 	struct cells *cells = text_alloc(room, sizeof(*cells));
 	struct layout layout;
-	bool clock = true, summary;
+	bool clock = !p->no_clock, summary;
 
 	most -= p->notice ? 1 : 0;
 	summary = p->n > most;
@@ -342,9 +360,11 @@ static void build_frame(struct progress *p)
 	shown = count + (summary ? 1 : 0);
 	fill_all(p, cells, chosen, count, summary, clock);
 	layout = lay_out(p, cells, shown);
-	if (layout.bar == 0) {
+	if (layout.bar == 0 && clock) {
+		p->when_width = 0;
 		for (size_t i = 0; i < shown; i++)
 			free_cells(&cells[i]);
+		p->no_clock = true;
 		fill_all(p, cells, chosen, count, summary, false);
 		layout = lay_out(p, cells, shown);
 	}
@@ -477,9 +497,17 @@ struct progress *progress_new(const struct progress_look *look,
 	p->look = *look;
 	p->rows = rows;
 	p->n = n;
-	p->drawn_at = time_monotonic() - FRAME_MS;
+	p->drawn_at = time_monotonic();
 	measure(p);
 	return p;
+}
+
+static bool nothing_known(const struct progress *p)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (p->rows[i].json || p->rows[i].err)
+			return false;
+	return true;
 }
 
 int progress_tick(struct progress *p, enum screen screen)
@@ -488,13 +516,18 @@ int progress_tick(struct progress *p, enum screen screen)
 
 	if (!p)
 		return -1;
-	if (screen != SCREEN_SAME)
+	if (screen != SCREEN_SAME) {
 		measure(p);
+		text_clear(&p->drawn);
+		p->label_width = p->detail_width = p->when_width = 0;
+		p->no_clock = false;
+	}
 	if (screen == SCREEN_LOST)
 		p->drawn_lines = 0;
-	if (screen != SCREEN_SAME)
-		text_clear(&p->drawn);
 	since = time_monotonic() - p->drawn_at;
+	if (!p->drawn_lines && !p->notice && nothing_known(p) &&
+	    since < FIRST_MS)
+		return FRAME_MS;
 	if (since < FRAME_MS)
 		return (int)(FRAME_MS - since);
 	build_frame(p);

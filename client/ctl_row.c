@@ -88,6 +88,7 @@ void row_take(struct row *row, const hg_job *job)
 	row->priority = hg_job_priority(job);
 	row->attempt = hg_job_attempt(job);
 	row->seen_at = time_monotonic();
+	row->seen_wall = time_now();
 	doc = row->json ? cJSON_Parse(row->json) : NULL;
 	take_rest(row, doc);
 	cJSON_Delete(doc);
@@ -164,14 +165,21 @@ void row_add_json(struct text *t, const struct row *row)
 
 /* --- numbers that move --------------------------------------------------------- */
 
+/* By the time since the answer, not by the server's clock, which may not be
+ * ours.  Without an estimate of the end what remains is no countdown. */
 int64_t row_left(const struct row *row)
 {
 	int64_t left;
 
-	if (row->ended || row->estimated_at < 0)
+	if (row->ended || row->estimated_at < 0 || row->remaining_ms < 0)
 		return -1;
-	left = row->estimated_at - time_now();
+	left = row->remaining_ms - (time_monotonic() - row->seen_at);
 	return left > 0 ? left : 0;
+}
+
+int64_t row_end_at(const struct row *row)
+{
+	return row->seen_wall + row->remaining_ms;
 }
 
 double row_now(const struct row *row, int64_t monotonic_ms)

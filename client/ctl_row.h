@@ -25,7 +25,7 @@ struct row {
 	int64_t queue_position;		/* -1 none */
 	int64_t version;		/* -1 unknown */
 	int32_t priority, attempt, max_attempts;	/* 0 unknown */
-	int64_t seen_at;		/* monotonic: when this answer came */
+	int64_t seen_at, seen_wall;	/* when this answer came: monotonic, Unix */
 	bool ended;			/* nothing more will be heard of it */
 	bool removed;			/* by us: hg_remove() */
 };
@@ -43,8 +43,10 @@ const char *row_id(const struct row *row);	/* "-" where there is none */
  * clock towards its estimate; -1 unknown. */
 double row_now(const struct row *row, int64_t monotonic_ms);
 
-/* row_left -- milliseconds until the estimated end, -1 without an estimate. */
+/* row_left -- milliseconds until the estimated end, -1 without an estimate;
+ * row_end_at -- that end by our own clock, where there is an estimate. */
 int64_t row_left(const struct row *row);
+int64_t row_end_at(const struct row *row);
 
 /* row_add_json -- the answer whole as JSON text; for a job that was never seen
  * its id and why, in the wire's words. */

@@ -175,20 +175,27 @@ static bool ends_with(const struct text *t, const char *end)
 	return t->len >= n && !strcmp(t->s + t->len - n, end);
 }
 
-/* The library's sentence as a clause: what was asked stands before it and the
- * answer behind it already, so "POST /v1/jobs: ", " (404 not_found)" and the
- * full stop go. */
-static void add_clause(struct text *t, const hg_client *c, hg_err e)
+const char *ctl_without_request(const char *message)
 {
 	static const char *const methods[] = { "GET /", "POST /", "PATCH /",
 					       "DELETE /" };
-	const char *message = hg_error_message(c), *code = hg_error_code(c);
 	const char *colon = strstr(message, ": ");
-	struct text answer = { 0 };
 
 	for (size_t i = 0; i < sizeof(methods) / sizeof(*methods); i++)
 		if (!strncmp(message, methods[i], strlen(methods[i])) && colon)
-			message = colon + 2;
+			return colon + 2;
+	return message;
+}
+
+/* The library's sentence as a clause: what was asked stands before it and the
+ * answer behind it already, so "POST /v1/jobs: ", " (404 not_found)" and the
+ * full stop go. */
+void ctl_add_reason(struct text *t, const hg_client *c, hg_err e)
+{
+	const char *message = ctl_without_request(hg_error_message(c));
+	const char *code = hg_error_code(c);
+	struct text answer = { 0 };
+
 	text_add(t, *message ? message : hg_strerror(e));
 	text_addf(&answer, " (%d%s%s)", hg_error_http_status(c),
 		  code ? " " : "", code ? code : "");
@@ -212,7 +219,7 @@ int ctl_failed(struct ctl *ctl, hg_client *c, hg_err e, const char *what,
 
 	if (e == HG_EINTERRUPTED && signals_interrupted())
 		return CODE_INTERRUPTED;	/* the verb says what goes on */
-	add_clause(&why, c, e);
+	ctl_add_reason(&why, c, e);
 	add_answer(&answer, c);
 	state = in_the_way ? standing(c, job) : NULL;
 	ctl_error(ctl, "cannot %s%s%s: %s%s%s", what, id ? " " : "",

@@ -165,6 +165,10 @@ void time_add_duration(struct text *t, int64_t ms, bool up)
 		text_addf(t, "%lld ms", (long long)ms);
 		return;
 	}
+	if (ms < 10 * SECOND && ms % SECOND >= 50 && !up) {
+		text_addf(t, "%.1f s", (double)ms / SECOND);
+		return;
+	}
 	s = (ms + (up ? SECOND - 1 : SECOND / 2)) / SECOND;
 	if (s < 60)
 		text_addf(t, "%lld s", s);

@@ -20,8 +20,8 @@ bool time_parse_duration(const char *s, int64_t *ms_out);
 /* RFC 3339 with any offset; fractions are cut to milliseconds. */
 bool time_parse_rfc3339(const char *s, int64_t *at_out);
 
-/* "340 ms" "12 s" "4 m 05 s" "2 h 05 m" "7 d 02 h"; rounded up to a second
- * where up is true, as a countdown wants it. */
+/* "340 ms" "3.2 s" "12 s" "4 m 05 s" "2 h 05 m" "7 d 02 h"; rounded up to whole
+ * seconds where up is true, as a countdown wants it. */
 void time_add_duration(struct text *t, int64_t ms, bool up);
 
 /* "12:00:31" local time, with the date when it is not today. */

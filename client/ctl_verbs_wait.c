@@ -15,6 +15,11 @@
 #define BATCH 1000		/* the server takes no more at once */
 #define NAMED 8			/* ids that a sentence bears */
 
+static bool is_lost(const struct row *row)
+{
+	return row->err != HG_OK && row->result == HG_PENDING;
+}
+
 /* --- submitting ---------------------------------------------------------------------- */
 
 static int submit_one(struct ctl *ctl, const hg_request *r, struct list *list)
@@ -87,10 +92,14 @@ static int submit_all(struct ctl *ctl, struct list *list)
 static void print_all(struct ctl *ctl, const struct list *list, enum form form)
 {
 	struct output *o = output_new(ctl, form, list->n != 1);
+	int code = CODE_FAILED;		/* until one is printed */
 
 	for (size_t i = 0; i < list->n; i++)
-		output_row(o, &list->rows[i]);
-	output_end(o, CODE_DONE);
+		if (!is_lost(&list->rows[i])) {
+			output_row(o, &list->rows[i]);
+			code = CODE_DONE;
+		}
+	output_end(o, code);
 }
 
 int verb_submit(struct ctl *ctl)
@@ -117,6 +126,8 @@ static void on_change(void *user, const struct row *row)
 	struct wait *w = user;
 	struct text t = { 0 };
 
+	if (is_lost(row))
+		return;			/* said at the end */
 	if (!w->ctl->progress && !w->ctl->options.quiet) {
 		progress_add_line(&t, row);
 		text_add_char(&t, '\n');
@@ -166,6 +177,20 @@ static void say_timed_out(struct ctl *ctl, const struct list *list)
 	text_free(&t);
 }
 
+static void say_row_lost(struct ctl *ctl, const struct row *row)
+{
+	struct text why = { 0 };
+
+	if (row->err == HG_ENOTFOUND)
+		text_add(&why, "there is no such job");
+	else if (row->err == HG_EGONE)
+		text_add(&why, "it was removed");
+	else
+		ctl_add_reason(&why, ctl->client, row->err);
+	ctl_error(ctl, "cannot wait for %s: %s", row_id(row), why.s);
+	text_free(&why);
+}
+
 /* Ids that are unknown are named each; a reason common to all is said once. */
 static int say_lost(struct ctl *ctl, const struct list *list)
 {
@@ -174,21 +199,14 @@ static int say_lost(struct ctl *ctl, const struct list *list)
 
 	for (size_t i = 0; i < list->n; i++) {
 		const struct row *row = &list->rows[i];
-		size_t kind = (size_t)-row->err;
-		bool each = row->err == HG_ENOTFOUND || row->err == HG_EGONE;
-		const char *why = each ? "" : hg_error_message(ctl->client);
+		size_t kind = (size_t)-row->err % 32;
 
-		if (!row->err || row->result != HG_PENDING)
+		if (!is_lost(row))
 			continue;
 		code = ctl_worst(code, ctl_code(row->err));
-		if (!each && kind < sizeof(said) && said[kind])
-			continue;
-		if (kind < sizeof(said))
-			said[kind] = true;
-		ctl_error(ctl, "cannot wait for %s: %s", row_id(row),
-			  row->err == HG_ENOTFOUND ? "there is no such job" :
-			  row->err == HG_EGONE ? "it was removed" :
-			  *why ? why : hg_strerror(row->err));
+		if (!said[kind])
+			say_row_lost(ctl, row);
+		said[kind] = row->err != HG_ENOTFOUND && row->err != HG_EGONE;
 	}
 	return code;
 }

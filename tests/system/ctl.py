@@ -94,7 +94,7 @@ class Screen:
         self.cells = [[" "] * columns for _ in range(lines)]
         self.row = self.column = 0
         self.cursor, self.colors = True, set()
-        self.rest, self.scrolled = "", 0
+        self.rest, self.scrolled, self.wrapped = "", 0, 0
 
     def size(self, lines, columns):
         self.lines, self.columns = lines, columns
@@ -155,7 +155,9 @@ class Screen:
         else:
             width = 2 if unicodedata.east_asian_width(char) in "WF" else 1
             if self.column + width > self.columns:
-                raise AssertionError("wider than the terminal")
+                self.wrapped += 1
+                self.column = 0
+                self.down()
             self.cells[self.row][self.column] = char
             if width == 2:
                 self.cells[self.row][self.column + 1] = ""
@@ -296,8 +298,11 @@ class Scripted:
                 for name, value in headers.items():
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
+                try:
+                    self.end_headers()
+                    self.wfile.write(body)
+                except OSError:		# the program has left
+                    self.close_connection = True
 
             do_GET = do_POST = do_PATCH = do_DELETE = handle_one
 

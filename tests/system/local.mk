@@ -7,6 +7,9 @@ SYSTEM_TESTS = \
 	%D%/test_client_probe.py \
 	%D%/test_client_wait.py \
 	%D%/test_ctl_table.py \
+	%D%/test_ctl_terminal.py \
+	%D%/test_ctl_verbs.py \
+	%D%/test_ctl_wait.py \
 	%D%/test_life.py \
 	%D%/test_wire_access.py \
 	%D%/test_wire_events.py \
