@@ -152,6 +152,11 @@ void engine_note_faults(struct engine *e, const struct settings *settings)
 				     settings->faults_http_error_rate > 0);
 }
 
+const struct engine_stats *engine_stats(struct engine *e)
+{
+	return &e->stats;
+}
+
 bool engine_draining(struct engine *e)
 {
 	return e->draining;
@@ -217,6 +222,7 @@ void engine_on_lost(void *user, unsigned worker)
 	struct engine *e = user;
 
 	e->crew_changed = true;
+	stat_add(&e->stats.worker_restarts, 1);
 	if (LIST_ROOM(&e->lost))
 		e->lost.at[e->lost.count++] = worker;
 }
@@ -357,6 +363,7 @@ static void store_failed(struct engine *e, int error)
 {
 	int64_t now = clock_real_mono_ms();
 
+	stat_add(&e->stats.store_errors, 1);
 	if (!e->store_failing) {
 		log_error("store.failed", "error=%s",
 			  LOG_QUOTE(store_message(e->store)));

@@ -118,6 +118,10 @@ const struct settings *engine_settings(struct engine *e);
 /* Does [faults] ask for any?  Takes no lock. */
 bool engine_has_faults(struct engine *e);
 
+/* What it has counted; read with stat_read. */
+struct engine_stats;
+const struct engine_stats *engine_stats(struct engine *e);
+
 bool engine_draining(struct engine *e);
 /* Is the store writable and a worker alive?  NULL, or why not. */
 const char *engine_not_ready(struct engine *e);

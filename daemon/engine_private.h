@@ -9,6 +9,7 @@
 #include "daemon/crew.h"
 #include "daemon/engine.h"
 #include "daemon/engine_main.h"
+#include "daemon/engine_stats.h"
 #include "daemon/store.h"
 
 #include <pthread.h>
@@ -92,6 +93,7 @@ struct engine {
 	atomic_bool has_faults;		/* [faults] of the settings */
 	const struct engine_hooks *hooks;
 
+	struct engine_stats stats;
 	struct turn turn;
 	LIST(struct kept_record) records;
 	LIST(unsigned) lost;			/* workers, not yet dealt with */

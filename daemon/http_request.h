@@ -213,6 +213,7 @@ void route_clock_advance(struct request *r);
 void route_about(struct request *r);		/* route_about.c */
 void route_healthz(struct request *r);
 void route_readyz(struct request *r);
+void route_metrics(struct request *r);
 void route_asset(struct request *r);		/* route_asset.c */
 void route_events(struct request *r);		/* route_events.c */
 

@@ -19,6 +19,8 @@ libdaemon_la_SOURCES = \
 	%D%/engine_main.h \
 	%D%/engine_private.h \
 	%D%/engine_start.c \
+	%D%/engine_stats.c \
+	%D%/engine_stats.h \
 	%D%/engine_time.c \
 	%D%/event.h \
 	%D%/headers.c \
@@ -46,6 +48,8 @@ libdaemon_la_SOURCES = \
 	%D%/notify.h \
 	%D%/options.c \
 	%D%/options.h \
+	%D%/process.c \
+	%D%/process.h \
 	%D%/query.c \
 	%D%/query.h \
 	%D%/queue.c \
@@ -67,6 +71,7 @@ libdaemon_la_SOURCES = \
 	%D%/route_events.h \
 	%D%/route_job.c \
 	%D%/route_jobs.c \
+	%D%/route_metrics.c \
 	%D%/route_queue.c \
 	%D%/route_result.c \
 	%D%/route_status.c \

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 bool list_grow(void **at, size_t *size, size_t item)
 {
@@ -304,6 +305,14 @@ static int write_all(struct engine *e)
 	return r == 0 ? write_purges(e) : r;
 }
 
+static int64_t mono_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
 /* Progress and the tidying up are no promises: they may be lost. */
 static enum durability promised(const struct turn *t)
 {
@@ -317,6 +326,7 @@ static enum durability promised(const struct turn *t)
 
 int turn_commit(struct engine *e)
 {
+	int64_t began_us = mono_us();
 	int r = store_begin(e->store, promised(&e->turn));
 
 	if (r == 0)
@@ -325,6 +335,9 @@ int turn_commit(struct engine *e)
 		r = store_commit(e->store);
 	if (r < 0)
 		store_rollback(e->store);
+	else
+		histogram_add(&e->stats.commit, histogram_commit_s,
+			      mono_us() - began_us);
 	return r;
 }
 
@@ -467,6 +480,69 @@ static void log_event(const struct event *event)
 			 event->detail);
 }
 
+static void count_run(struct engine *e, const struct event *event)
+{
+	uint32_t slot = board_slot_of(e->board, event->uuid);
+	const struct job *job = slot == SLOT_NONE ? NULL
+						  : board_at(e->board, slot);
+
+	if (!job || event->from != JOB_RUNNING)
+		return;
+	if (job->started_ms != TIME_NONE)
+		histogram_add(&e->stats.job_run, histogram_job_s,
+			      (event->at_ms - job->started_ms) * 1000);
+}
+
+static void count_start(struct engine *e, const struct event *event)
+{
+	uint32_t slot = board_slot_of(e->board, event->uuid);
+	const struct job *job = slot == SLOT_NONE ? NULL
+						  : board_at(e->board, slot);
+
+	if (job)
+		histogram_add(&e->stats.job_wait, histogram_job_s,
+			      (event->at_ms - job->eligible_ms) * 1000);
+}
+
+static void count_event(struct engine *e, const struct event *event)
+{
+	struct engine_stats *s = &e->stats;
+
+	switch ((enum event_kind)event->kind) {
+	case EVENT_SUBMITTED:
+		stat_add(&s->submitted, 1);
+		break;
+	case EVENT_STARTED:
+		count_start(e, event);
+		break;
+	case EVENT_COMPLETED:
+		stat_add(&s->finished_completed, 1);
+		count_run(e, event);
+		break;
+	case EVENT_FAILED:
+		stat_add(&s->finished_error, event->final);
+		count_run(e, event);
+		break;
+	case EVENT_CANCELED:
+		stat_add(&s->finished_error, 1);
+		stat_add(&s->canceled, 1);
+		break;
+	case EVENT_RESTARTED:
+		stat_add(&s->restarted, 1);
+		break;
+	case EVENT_REMOVED:
+		stat_add(&s->removed, 1);
+		break;
+	case EVENT_PAUSED:
+	case EVENT_RESUMED:
+	case EVENT_REQUEUED:
+	case EVENT_STAGE:
+	case EVENT_CHANGED:
+	case EVENT_KINDS:
+		break;
+	}
+}
+
 /* The jobs first, then the events, then the wake-ups: who is woken by an
  * event sees its job, and who is woken for a job finds its event. */
 void turn_publish(struct engine *e)
@@ -492,6 +568,8 @@ void turn_publish(struct engine *e)
 	board_publish_events(e->board, t->events.at, t->events.count);
 	for (size_t i = 0; i < t->drafts.count; i++)
 		board_wake(e->board, t->drafts.at[i].slot);
+	for (size_t i = 0; i < t->events.count; i++)
+		count_event(e, &t->events.at[i]);
 	for (size_t i = 0; i < t->events.count; i++)
 		log_event(&t->events.at[i]);
 	e->put_settings = false;
