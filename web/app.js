@@ -153,17 +153,24 @@ function dropJob(id) {
 function onEvent(record) {
 	const { job } = record;
 	busyUntil = performance.now() + IDLE_MS;
-	if (!job)
-		return;
-	if (record.kind === "removed")
+	if (job.version === undefined)	// gone by now, whatever happened then
 		dropJob(job.id);
 	else
 		applyJob(job);
 	if (job.id === jobPage.id)
 		jobPage.load();
-	if (["completed", "failed", "canceled"].includes(record.kind) &&
-	    isFinal(job.state))
-		waterline.ended(job.state, record.at);
+	const end = endOf(record.kind, job);
+	if (end)
+		waterline.ended(end, record.at);
+}
+
+// The final state that an event led to.  An attempt that failed may not have
+// been the last one.
+function endOf(kind, job) {
+	if (kind === "completed" || kind === "canceled")
+		return kind;
+	const ended = job.state === "error" || job.state === "gone";
+	return kind === "failed" && ended ? "error" : null;
 }
 
 // After a gap in what was heard; anew: it may be another store.
@@ -194,10 +201,10 @@ async function refreshRows(ids = inSight()) {
 	const query = ids.map(encodeURIComponent).join(",");
 	const { jobs } = await get(`/v1/jobs?ids=${query}`);
 	for (const job of jobs) {
-		if (job.version !== undefined)
-			applyJob(job);
-		else
+		if (job.version === undefined)
 			dropJob(job.id);
+		else if (table.holds(job.id) || job.id === jobPage.id)
+			applyJob(job);	// else it was removed since we asked
 	}
 }
 
@@ -226,9 +233,11 @@ async function pollView() {
 async function pollEvents(lastId) {
 	try {
 		const after = lastId === null ? "" : `?after=${lastId}`;
-		const { events, next } = await get(`/v1/events${after}`);
-		events.forEach(onEvent);
+		const { events, next, reset } = await get(`/v1/events${after}`);
 		feed.moved(next);
+		if (reset)
+			reload(true);
+		events.forEach(onEvent);
 	} catch (error) {
 		if (error.status < 500)		// not a position any more
 			feed.forget();

@@ -101,13 +101,15 @@ export class List {
 			const got = await this.#ask(run);
 			if (run !== this.#run)
 				return;
-			this.#replace(got);
 			this.problem = null;
 			this.loaded = true;
+			this.#replace(got);
 		} catch (error) {
 			if (run !== this.#run)
 				return;
 			this.problem = error;
+			if (error.status !== 401)	// a key loads anew
+				this.#reloadSoon();
 		}
 		this.#changed(true);
 	}

@@ -9,6 +9,7 @@
 
 import { spawn } from "node:child_process";
 import fs from "node:fs";
+import http from "node:http";
 import { createRequire } from "node:module";
 import os from "node:os";
 import path from "node:path";
@@ -147,14 +148,25 @@ export class Daemon {
 		fs.rmSync(this.dir, { recursive: true, force: true });
 	}
 
-	async ask(method, where, body) {
-		const response = await fetch(this.url + where, { method,
-			headers: { ...this.headers, ...(body !== undefined &&
-				{ "Content-Type": "application/json" }) },
-			body: body === undefined ? undefined : JSON.stringify(body) });
-		const text = await response.text();
-		return { status: response.status, headers: response.headers,
-			json: text ? JSON.parse(text) : null };
+	// One connection a request: an old one may be closed as it is used.
+	ask(method, where, body, headers = {}) {
+		const data = body === undefined ? "" : JSON.stringify(body);
+		const all = { ...this.headers, ...headers,
+			"Content-Length": Buffer.byteLength(data) };
+		if (body !== undefined)
+			all["Content-Type"] = "application/json";
+		return new Promise((done, fail) => {
+			http.request(this.url + where, { method, headers: all,
+				agent: false }, async (response) => {
+				let text = "";
+				for await (const chunk of response.setEncoding("utf8"))
+					text += chunk;
+				const isJson = /json/.test(response.headers["content-type"]);
+				done({ status: response.statusCode,
+					headers: response.headers,
+					json: isJson && text ? JSON.parse(text) : null });
+			}).on("error", fail).end(data);
+		});
 	}
 
 	async submit(body = {}) {

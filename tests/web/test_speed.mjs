@@ -27,8 +27,8 @@ test("the page with all it needs is under 120 KB, and compressed", async () => {
 			!headers["content-security-policy"].includes("unsafe"),
 		`policy of ${pathname}`);
 		bytes += zlib.gzipSync(await response.body(), { level: 9 }).length;
-		const again = await fetch(daemon.url + pathname, { headers:
-			{ "If-None-Match": headers.etag } });
+		const again = await daemon.ask("GET", pathname, undefined,
+			{ "If-None-Match": headers.etag });
 		equal(again.status, 304, `${pathname} asked again`);
 	}
 	note(`${seen.size} files, ${bytes} bytes compressed`);
@@ -37,13 +37,8 @@ test("the page with all it needs is under 120 KB, and compressed", async () => {
 
 test("a form without compression is there for who wants it", async () => {
 	const daemon = await Daemon.start();
-	const { request } = await import("node:http");
-	const answer = await new Promise((done) => request(`${daemon.url}/app.js`,
-		(response) => {
-			response.resume();
-			done(response);
-		}).end());
-	equal(answer.statusCode, 200, "status");
+	const answer = await daemon.ask("GET", "/app.js");
+	equal(answer.status, 200, "status");
 	equal(answer.headers["content-encoding"], undefined, "encoding");
 });
 

@@ -97,6 +97,25 @@ test("without a stream the page asks, and takes the stream when it can", async (
 	await rowIn(page, next.id, "completed");
 });
 
+test("what happens while a page of jobs is under way is not lost", async () => {
+	const daemon = await Daemon.start();
+	let asked = 0;
+	let answered = 0;
+	const page = await open(daemon, "/", { prepare: (context) =>
+		context.route("**/v1/jobs?limit=*", async (route) => {
+			if (++asked > 2)
+				return route.continue();
+			const answer = await route.fetch();	// so far: nothing
+			const { id } = await daemon.submit({ simulate: LONG });
+			await daemon.reaches(id, "running");
+			await route.fulfill({ response: answer });
+			return answered++;
+		}) });
+	await connected(page);
+	await until(() => answered === 2, "two answers from before");
+	await agreesSoon(page, daemon);
+});
+
 test("a network that goes and comes back is survived", async () => {
 	const daemon = await Daemon.start();
 	const page = await open(daemon);
@@ -140,4 +159,29 @@ test("an answer with an injected fault does not break the page", async () => {
 		return id;
 	}, "a submission that gets through");
 	await rowIn(page, id, "completed");
+});
+
+test("events of a job that is gone meanwhile do not bring it back", async () => {
+	const daemon = await Daemon.start({ "jobs.ttl_completed_s": 1 });
+	let held = null;
+	const page = await open(daemon, "/", { prepare: (context) =>
+		context.route("**/v1/events*", async (route) => {
+			await held;
+			await route.continue();
+		}) });
+	await connected(page);
+	const keep = await daemon.submit({ title: "Kept", simulate: LONG });
+	await rowIn(page, keep.id, "running");
+	let letGo;
+	held = new Promise((done) => { letGo = done; });
+	await page.context().setOffline(true);
+	await connected(page, "offline");
+	const { id } = await daemon.submit({ simulate: { duration_ms: 1 } });
+	await until(async () => (await daemon.ask("GET", `/v1/jobs/${id}`))
+		.status === 410, "that it is removed");
+	letGo();
+	await page.context().setOffline(false);
+	await connected(page);
+	await agreesSoon(page, daemon);
+	equal(await row(page, id).count(), 0, "rows of the removed job");
 });
