@@ -1,7 +1,10 @@
 # Fuzz targets; fuzz.h says how to add one.
 FUZZ_TARGETS = \
+	%D%/fuzz_body \
 	%D%/fuzz_channel \
+	%D%/fuzz_headers \
 	%D%/fuzz_json_check \
+	%D%/fuzz_query \
 	%D%/fuzz_settings \
 	$(NULL)
 check_PROGRAMS += $(FUZZ_TARGETS)
@@ -22,6 +25,28 @@ tests_fuzz_fuzz_channel_SOURCES = \
 	$(FUZZ_MAIN)
 tests_fuzz_fuzz_channel_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_channel_LDADD = libworker.la libcore.la
+
+tests_fuzz_fuzz_body_SOURCES = \
+	%D%/fuzz.h \
+	%D%/fuzz_body.c \
+	$(FUZZ_MAIN)
+tests_fuzz_fuzz_body_CFLAGS = $(AM_CFLAGS) $(CJSON_CFLAGS)
+tests_fuzz_fuzz_body_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_body_LDADD = libdaemon.la $(CJSON_LIBS)
+
+tests_fuzz_fuzz_headers_SOURCES = \
+	%D%/fuzz.h \
+	%D%/fuzz_headers.c \
+	$(FUZZ_MAIN)
+tests_fuzz_fuzz_headers_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_headers_LDADD = libdaemon.la
+
+tests_fuzz_fuzz_query_SOURCES = \
+	%D%/fuzz.h \
+	%D%/fuzz_query.c \
+	$(FUZZ_MAIN)
+tests_fuzz_fuzz_query_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_query_LDADD = libdaemon.la
 
 tests_fuzz_fuzz_json_check_SOURCES = \
 	%D%/fuzz.h \

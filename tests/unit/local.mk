@@ -2,17 +2,21 @@
 UNIT_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) -Wno-format-extra-args
 UNIT_LIBS = libcore.la $(CHECK_LIBS)
 UNIT_TESTS = \
+	%D%/test_body \
 	%D%/test_channel \
 	%D%/test_clock \
 	%D%/test_engine \
+	%D%/test_headers \
 	%D%/test_job \
 	%D%/test_json_check \
 	%D%/test_log \
+	%D%/test_memory \
+	%D%/test_pace \
+	%D%/test_query \
 	%D%/test_queue \
 	%D%/test_random \
 	%D%/test_reader \
-	%D%/test_memory \
-	%D%/test_pace \
+	%D%/test_reply \
 	%D%/test_retry \
 	%D%/test_runs \
 	%D%/test_settings \
@@ -151,3 +155,19 @@ $(tests_unit_test_store_tools_OBJECTS): sql/sql.h
 tests_unit_test_timers_SOURCES = %D%/test_timers.c
 tests_unit_test_timers_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_timers_LDADD = libworker.la $(UNIT_LIBS)
+
+tests_unit_test_body_SOURCES = %D%/test_body.c
+tests_unit_test_body_CFLAGS = $(UNIT_CFLAGS) $(CJSON_CFLAGS)
+tests_unit_test_body_LDADD = libdaemon.la $(UNIT_LIBS)
+
+tests_unit_test_headers_SOURCES = %D%/test_headers.c
+tests_unit_test_headers_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_headers_LDADD = libdaemon.la $(UNIT_LIBS)
+
+tests_unit_test_query_SOURCES = %D%/test_query.c
+tests_unit_test_query_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_query_LDADD = libdaemon.la $(UNIT_LIBS)
+
+tests_unit_test_reply_SOURCES = %D%/test_reply.c
+tests_unit_test_reply_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_reply_LDADD = libdaemon.la $(UNIT_LIBS)
