@@ -11,8 +11,7 @@ import { List, ROWS, SEARCH_MAX } from "./list.js";
 import { announce, ask, complain } from "./say.js";
 import { showQueue } from "./queue.js";
 import { Table } from "./table.js";
-import { STATES, VERBS, clock, count, isFinal, nameOf, plural }
-	from "./words.js";
+import { STATES, VERBS, clock, count, nameOf, plural } from "./words.js";
 import { Counts, Waterline } from "./waterline.js";
 
 const BEAT_MS = 1000;

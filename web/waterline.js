@@ -13,7 +13,7 @@ const ABOVE = 104;
 const BELOW = 44;
 const AXIS = 18;
 const STACK = ["running", "paused", "queued"];	// from the line upwards
-const STEPS = [1, 2, 5];
+const STEPS = [1, 1.5, 2, 3, 4, 5, 6, 8];
 
 // The next round number, so that the scale does not twitch.
 function roundUp(n) {

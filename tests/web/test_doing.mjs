@@ -48,7 +48,7 @@ test("a job can be watched from its submission to its end", async () => {
 	const page = await open(daemon);
 	await connected(page);
 	const { id } = await daemon.submit({ title: "Launch",
-		simulate: { duration_ms: 2500 } });
+		simulate: { duration_ms: 5000 } });
 	await rowIn(page, id, "running");
 	const bar = row(page, id).locator("progress");
 	await until(async () => {

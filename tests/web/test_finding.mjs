@@ -123,8 +123,12 @@ test("a job's page tells its history, its error, and the curl line", async () =>
 
 test("a job's page follows the job, and links the result", async () => {
 	const daemon = await Daemon.start();
-	const { id } = await daemon.submit({ simulate: { duration_ms: 1500 } });
+	await daemon.ask("POST", "/v1/queue:pause");
+	const { id } = await daemon.submit({ simulate: { duration_ms: 3000 } });
 	const page = await open(daemon, `/#/jobs/${id}`);
+	await page.locator("#job-now[data-state=queued]").waitFor();
+	await connected(page);
+	await daemon.ask("POST", "/v1/queue:resume");
 	await page.locator("#job-now[data-state=running]").waitFor();
 	await page.locator("#job-now[data-state=completed]").waitFor();
 	const link = page.getByRole("link", { name: "translated video" });
