@@ -183,12 +183,12 @@ static bool client_closes(const struct request *r)
  * of the empty line, if all was read. */
 static bool headers_are_whole(const struct mg_request_info *info)
 {
-	const struct mg_header *last = &info->http_headers[info->num_headers - 1];
 	const char *end;
 
 	if (info->num_headers < 1)
 		return true;
-	end = last->value + strlen(last->value);
+	end = info->http_headers[info->num_headers - 1].value;
+	end += strlen(end);
 	return end[0] == '\0' && end[1] == '\0' && end[2] == '\r';
 }
 

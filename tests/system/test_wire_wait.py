@@ -298,7 +298,7 @@ class Room(heygend.Case):
         held += [self.daemon.stream("/status/" + job["id"]).raw]
         try:
             def refused():
-                answer = self.daemon.get(path.replace("30", "1"))
+                answer = self.daemon.get("/v1/jobs/%s?wait=1" % job["id"])
                 self.assertEqual(answer.status, 200)
                 return "preference-applied" not in answer.headers
             heygend.until(refused)
