@@ -42,7 +42,7 @@ struct ctl {
 	int code;			/* the worst so far */
 };
 
-/* --- codes and words (ctl_say.c) ----------------------------------------------- */
+/* --- codes and words (ctl_say.c) ------------------------------------------ */
 
 /* ctl_worst -- of two codes the one that is reported: 130 2 3 1 4 7 8 5 6 0. */
 int ctl_worst(int a, int b);
@@ -72,7 +72,7 @@ const char *ctl_without_request(const char *message);
 /* ctl_add_reason -- what the last call of c, which ended with e, says of it. */
 void ctl_add_reason(struct text *t, const hg_client *c, hg_err e);
 
-/* --- the client (ctl_connect.c) ------------------------------------------------ */
+/* --- the client (ctl_connect.c) ------------------------------------------- */
 
 /* ctl_connect -- make ctl->client as the options ask; a code. */
 int ctl_connect(struct ctl *ctl);
@@ -80,12 +80,13 @@ int ctl_connect(struct ctl *ctl);
 /* ctl_client_new -- one more client of the same server, yours; a code. */
 int ctl_client_new(struct ctl *ctl, hg_client **client_out);
 
-/* --- the memory of durations (ctl_history.c) ------------------------------------ */
+/* --- the memory of durations (ctl_history.c) ------------------------------ */
 
-void history_load(struct ctl *ctl, const char *path);	/* trouble is a remark */
+/* history_load -- trouble is a remark only. */
+void history_load(struct ctl *ctl, const char *path);
 int history_save(struct ctl *ctl, const char *path);	/* a code */
 
-/* --- signals (ctl_signals.c) ---------------------------------------------------- */
+/* --- signals (ctl_signals.c) ---------------------------------------------- */
 
 /* The first SIGINT interrupts the client's call and is remembered; a second
  * one kills.  Whatever kills, the cursor comes back first. */
@@ -97,7 +98,7 @@ void signals_drain(void);
 enum screen signals_screen(void);	/* since the last time asked */
 void signals_cursor(bool hidden);	/* is it hidden on stderr now? */
 
-/* --- verbs ----------------------------------------------------------------------- */
+/* --- verbs ---------------------------------------------------------------- */
 
 int verb_submit(struct ctl *ctl);
 int verb_run(struct ctl *ctl);

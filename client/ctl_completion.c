@@ -50,7 +50,7 @@ static void add_quoted(struct text *t, const char *s, const char *special,
 	}
 }
 
-/* --- bash -------------------------------------------------------------------- */
+/* --- bash ----------------------------------------------------------------- */
 
 static const char bash_head[] =
 	"# bash completion for heygenctl: the output of "
@@ -236,7 +236,7 @@ static void print_bash(struct text *t)
 	text_add(t, bash_tail);
 }
 
-/* --- zsh --------------------------------------------------------------------- */
+/* --- zsh ------------------------------------------------------------------ */
 
 static const char zsh_head[] =
 	"#compdef heygenctl\n"
@@ -369,7 +369,7 @@ static void print_zsh(struct text *t)
 		    "fi\n");
 }
 
-/* --- fish -------------------------------------------------------------------- */
+/* --- fish ----------------------------------------------------------------- */
 
 static void fish_words_with_value(struct text *t)
 {

@@ -10,7 +10,7 @@
 #define DEFAULT_SERVER "http://127.0.0.1:8080"
 #define KEY_BYTES 4096		/* a line longer than this is no key */
 
-/* --- what the library tells ------------------------------------------------------ */
+/* --- what the library tells ----------------------------------------------- */
 
 /* What waits in the face of failures says so on the screen. */
 static void notice_failure(struct ctl *ctl, const char *fields)
@@ -41,7 +41,7 @@ static void on_log(void *user, int level, const char *event, const char *fields)
 		notice_failure(ctl, fields);
 }
 
-/* --- the key --------------------------------------------------------------------- */
+/* --- the key -------------------------------------------------------------- */
 
 static char *trim(char *s)
 {
@@ -83,7 +83,7 @@ static int read_key(struct ctl *ctl, const char *path, char **key_out)
 	return code;
 }
 
-/* --- the client ------------------------------------------------------------------- */
+/* --- the client ----------------------------------------------------------- */
 
 static const char *environment(const char *name)
 {

@@ -24,7 +24,7 @@ struct follow {
 	int64_t deadline;		/* monotonic; -1 none */
 	int64_t begun;			/* monotonic */
 	bool heard;			/* of any job */
-	bool glanced, looked;		/* the first, the last look was asked for */
+	bool glanced, looked;		/* looks were asked for */
 	bool more;			/* on_more() may bring jobs */
 	int64_t more_at;
 	uint64_t answers, bytes;	/* as of the last answer */
@@ -33,7 +33,7 @@ struct follow {
 	int64_t delay_sum, delay_max;
 };
 
-/* --- the index ------------------------------------------------------------------- */
+/* --- the index ------------------------------------------------------------ */
 
 static size_t hash(const char *id)
 {
@@ -81,7 +81,7 @@ static struct row *find(const struct follow *f, const char *id)
 	return at ? &f->list->rows[at - 1] : NULL;
 }
 
-/* --- changes --------------------------------------------------------------------- */
+/* --- changes -------------------------------------------------------------- */
 
 /* What a person follows; progress and times move without it. */
 struct looks {
@@ -158,7 +158,7 @@ static int on_change(void *user, const hg_job *job)
 	return 0;
 }
 
-/* --- new, add ---------------------------------------------------------------------- */
+/* --- new, add ------------------------------------------------------------- */
 
 static hg_err watch_row(struct follow *f, struct row *row)
 {
@@ -225,7 +225,7 @@ bool follow_add(struct follow *f, const hg_job *job)
 	return true;
 }
 
-/* --- the loop ---------------------------------------------------------------------- */
+/* --- the loop ------------------------------------------------------------- */
 
 static bool is_done(const struct follow *f)
 {
@@ -322,7 +322,8 @@ static bool clock_says(struct follow *f, enum follow_end *end_out)
 		*end_out = FOLLOW_TIMED_OUT;
 		return true;
 	}
-	if (f->deadline >= 0 && !f->looked && now >= f->deadline - LAST_LOOK_MS &&
+	if (f->deadline >= 0 && !f->looked &&
+	    now >= f->deadline - LAST_LOOK_MS &&
 	    f->options.timeout_ms > 2 * LAST_LOOK_MS)
 		last_look(f);
 	if (f->deadline < 0 && now - f->answered_at >= OUTAGE_MS) {
@@ -392,7 +393,7 @@ enum follow_end follow_run(struct follow *f)
 	}
 }
 
-/* --- afterwards ---------------------------------------------------------------------- */
+/* --- afterwards ----------------------------------------------------------- */
 
 size_t follow_delay(const struct follow *f, double *mean_out, int64_t *max_out)
 {

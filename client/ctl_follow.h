@@ -51,7 +51,7 @@ size_t follow_delay(const struct follow *f, double *mean_out, int64_t *max_out);
 
 void follow_free(struct follow *f);
 
-/* --- the words and the code of an end (ctl_verbs_wait.c) ----------------------- */
+/* --- the words and the code of an end (ctl_verbs_wait.c) ------------------ */
 
 /* wait_code -- says what is pending or lost, and cancels what is to be
  * canceled; the code of all of it. */

@@ -29,7 +29,7 @@ void list_free(struct list *list)
 	*list = (struct list){ 0 };
 }
 
-/* --- ids from people --------------------------------------------------------------- */
+/* --- ids from people ------------------------------------------------------ */
 
 static int by_id_and_place(const void *a, const void *b)
 {
@@ -95,7 +95,7 @@ int list_add_args(struct ctl *ctl, struct list *list, size_t from)
 	return code;
 }
 
-/* --- jobs from the server ------------------------------------------------------------ */
+/* --- jobs from the server ------------------------------------------------- */
 
 static void add_encoded(struct text *t, const char *s)
 {
@@ -162,8 +162,9 @@ int list_fetch(struct ctl *ctl, hg_client *client, const char *query,
 		if (e != HG_OK)
 			return ctl_failed(ctl, client, e, "list jobs", NULL,
 					  NULL);
-		for (size_t i = 0; i < hg_jobs_count(page) && go_on; i++, seen++)
-			go_on = seen < most && take(user, hg_jobs_at(page, i));
+		for (size_t i = 0; go_on && i < hg_jobs_count(page); i++)
+			go_on = seen++ < most &&
+				take(user, hg_jobs_at(page, i));
 		if (go_on && seen < most)
 			token = text_dup(hg_jobs_next_page_token(page));
 		hg_jobs_free(page);

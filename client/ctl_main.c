@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* --- verbs that need no server ---------------------------------------------------- */
+/* --- verbs that need no server -------------------------------------------- */
 
 int verb_completion(struct ctl *ctl)
 {
@@ -51,7 +51,7 @@ int verb_version(struct ctl *ctl)
 	return CODE_DONE;
 }
 
-/* --- one run ---------------------------------------------------------------------- */
+/* --- one run -------------------------------------------------------------- */
 
 static bool wants_color(const struct options *o, int fd)
 {

@@ -31,7 +31,7 @@ static bool refuse(struct parser *p, const char *format, ...)
 	return false;
 }
 
-/* --- the tables -------------------------------------------------------------- */
+/* --- the tables ----------------------------------------------------------- */
 
 const struct verb_row *options_verb(const char *name)
 {
@@ -68,12 +68,12 @@ static char *list_words(const char *const *words)
 	struct text t = { 0 };
 
 	for (size_t i = 0; words[i]; i++)
-		text_addf(&t, "%s%s", i == 0 ? "" : words[i + 1] ? ", " : " or ",
-			  words[i]);
+		text_addf(&t, "%s%s", i == 0 ? "" : words[i + 1] ? ", " :
+			  " or ", words[i]);
 	return t.s;
 }
 
-/* --- the nearest name ---------------------------------------------------------- */
+/* --- the nearest name ----------------------------------------------------- */
 
 static size_t min3(size_t a, size_t b, size_t c)
 {
@@ -136,7 +136,7 @@ static const char *nearest_verb(const char *s)
 	return found;
 }
 
-/* --- values ------------------------------------------------------------------ */
+/* --- values --------------------------------------------------------------- */
 
 static void add_word(struct words *w, const char *s)
 {
@@ -347,7 +347,7 @@ static bool take_value(struct parser *p, const struct option_row *row,
 	return true;
 }
 
-/* --- arguments --------------------------------------------------------------- */
+/* --- arguments ------------------------------------------------------------ */
 
 static const char *verb_of(const struct parser *p)
 {

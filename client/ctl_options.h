@@ -11,7 +11,7 @@
 
 struct ctl;
 
-/* --- what was asked ----------------------------------------------------------- */
+/* --- what was asked ------------------------------------------------------- */
 
 enum form { FORM_TABLE, FORM_JSON, FORM_JSONL, FORM_TSV, FORM_ID };
 enum color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
@@ -51,10 +51,10 @@ struct options {
 	bool all, yes, dry_run;
 	struct words states;
 	int64_t limit;
-	const char *sort;		/* a word of sort_words, "-" before it */
+	const char *sort;		/* of sort_words; "-": backwards */
 };
 
-/* --- the tables -------------------------------------------------------------- */
+/* --- the tables ----------------------------------------------------------- */
 
 enum option_kind {
 	KIND_FLAG,		/* bool */
@@ -67,9 +67,9 @@ enum option_kind {
 	KIND_REAL,		/* double from min to max */
 	KIND_DURATION,		/* int64_t ms from min to max */
 	KIND_KEPT,		/* the same, or the word "keep": -1 */
-	KIND_MOMENT,		/* int64_t Unix ms: a duration from now or RFC 3339 */
+	KIND_MOMENT,		/* int64_t Unix ms: from now, or RFC 3339 */
 	KIND_CHOICE,		/* int64_t: the index among words */
-	KIND_MASK,		/* int64_t: 1 << index of each of the words given */
+	KIND_MASK,		/* int64_t: 1 << index of each word given */
 	KIND_PRIORITY,		/* int64_t: -100 to 100 or a name */
 	KIND_SORT		/* const char *: one of words, "-" before it */
 };
@@ -95,7 +95,7 @@ struct option_row {
 	const char *arg;		/* as help shows it; NULL: takes none */
 	const char *const *words;	/* for the kinds that choose */
 	int64_t min, max;
-	const char *help;		/* a phrase; the manual has it word by word */
+	const char *help;		/* a phrase, the manual's too */
 };
 
 /* What the arguments behind the verb are, for completion. */
@@ -112,16 +112,16 @@ struct verb_row {
 	int (*run)(struct ctl *ctl);	/* an exit code */
 	const char *help;		/* a phrase */
 	const char *more;		/* sentences for --help; may be NULL */
-	const char *acts_on;		/* TAKE_MANY: the states --all looks for */
+	const char *acts_on;		/* the states that --all means */
 };
 
 extern const struct option_row option_rows[];	/* ended by name NULL */
 extern const struct verb_row verb_rows[];	/* ended by name NULL */
-extern const char *const state_words[];		/* ended by NULL, as all lists */
+extern const char *const state_words[];		/* ended by NULL */
 extern const char *const priority_words[];
 extern const char *const sort_words[];
 
-/* --- parsing ----------------------------------------------------------------- */
+/* --- parsing -------------------------------------------------------------- */
 
 struct command {
 	const struct verb_row *verb;	/* NULL: none was given */
@@ -144,13 +144,13 @@ bool options_applies(const struct option_row *row, const struct verb_row *verb);
 /* -100 to 100, or low normal high urgent. */
 bool options_parse_priority(const char *s, int64_t *priority_out);
 
-/* --- help -------------------------------------------------------------------- */
+/* --- help ----------------------------------------------------------------- */
 
 struct text;
 void help_overview(struct text *t);
 void help_verb(struct text *t, const struct verb_row *verb);
 
-/* completion_print -- the script for "bash", "zsh" or "fish"; false: another. */
+/* completion_print -- the script for bash, zsh or fish; false: another. */
 bool completion_print(struct text *t, const char *shell);
 
 #endif

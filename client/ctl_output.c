@@ -27,7 +27,7 @@ void output_text(struct text *t)
 	text_clear(t);
 }
 
-/* --- table ------------------------------------------------------------------- */
+/* --- table ---------------------------------------------------------------- */
 
 static const struct column job_columns[] = {
 	{ "ID", false, 0 },	  { "STATE", false, 0 },
@@ -67,7 +67,7 @@ static void table_row(struct output *o, const struct row *row)
 	text_free(&t);
 }
 
-/* --- tsv --------------------------------------------------------------------- */
+/* --- tsv ------------------------------------------------------------------ */
 
 /* The columns, which never change their order; "error.code" looks inside. */
 static const char *const tsv_keys[] = {
@@ -159,7 +159,7 @@ static void tsv_row(const struct row *row)
 	cJSON_Delete(doc);
 }
 
-/* --- json -------------------------------------------------------------------- */
+/* --- json ----------------------------------------------------------------- */
 
 static void json_row(struct output *o, const struct row *row)
 {
@@ -181,7 +181,7 @@ static void json_row(struct output *o, const struct row *row)
 	text_free(&t);
 }
 
-/* --- the output ---------------------------------------------------------------- */
+/* --- the output ----------------------------------------------------------- */
 
 struct output *output_new(struct ctl *ctl, enum form form, bool many)
 {
@@ -250,7 +250,7 @@ void output_end(struct output *o, int code)
 	free(o);
 }
 
-/* --- the card ------------------------------------------------------------------ */
+/* --- the card ------------------------------------------------------------- */
 
 struct card {
 	struct ctl *ctl;
@@ -434,7 +434,7 @@ void output_card(struct ctl *ctl, const struct row *row)
 	card_moment(&c, "not before", "not_before");
 	card_moment(&c, "started", "started_at");
 	card_moment(&c, "finished", "finished_at");
-	card_moment(&c, "removed", "expires_at");
+	card_moment(&c, "expires", "expires_at");
 	output_text(&c.t);
 	text_free(&c.t);
 	cJSON_Delete(doc);

@@ -54,7 +54,7 @@ struct layout {
 	int label, bar, detail, when;
 };
 
-/* --- one job ------------------------------------------------------------------ */
+/* --- one job -------------------------------------------------------------- */
 
 static enum text_how how_shown(const struct progress *p)
 {
@@ -141,7 +141,7 @@ static void free_cells(struct cells *cells)
 	text_free(&cells->when);
 }
 
-/* --- all jobs ------------------------------------------------------------------ */
+/* --- all jobs ------------------------------------------------------------- */
 
 static void add_count(struct text *t, size_t n, const char *word)
 {
@@ -203,7 +203,7 @@ static size_t choose(const struct progress *p, size_t most, size_t *chosen)
 	return count;
 }
 
-/* --- a line -------------------------------------------------------------------- */
+/* --- a line --------------------------------------------------------------- */
 
 struct line {
 	struct text *t;
@@ -282,7 +282,7 @@ static void put_cells(struct progress *p, const struct layout *l,
 	text_add_char(&p->frame, '\n');
 }
 
-/* --- the frame ------------------------------------------------------------------ */
+/* --- the frame ------------------------------------------------------------ */
 
 static void widen(int *width, const struct text *t)
 {
@@ -379,7 +379,7 @@ static void build_frame(struct progress *p)
 	free(chosen);
 }
 
-/* --- the screen ------------------------------------------------------------------ */
+/* --- the screen ----------------------------------------------------------- */
 
 static void write_all(const struct text *t)
 {
@@ -483,7 +483,7 @@ static void measure(struct progress *p)
 	p->lines = size.ws_row;
 }
 
-/* --- from outside --------------------------------------------------------------- */
+/* --- from outside --------------------------------------------------------- */
 
 struct progress *progress_new(const struct progress_look *look,
 			      const struct row *rows, size_t n)

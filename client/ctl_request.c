@@ -15,7 +15,7 @@
  * smallest progress that any server tells from it. */
 #define FAIL_AT_START 1e-9
 
-/* --- options ------------------------------------------------------------------- */
+/* --- options -------------------------------------------------------------- */
 
 static void take_texts(hg_request *r, const struct options *o, const char *url)
 {
@@ -70,7 +70,7 @@ static void take_options(hg_request *r, const struct options *o,
 		r->sim_seed = (uint64_t)o->seed;
 }
 
-/* --- a JSON file ---------------------------------------------------------------- */
+/* --- a JSON file ---------------------------------------------------------- */
 
 struct reader {
 	struct ctl *ctl;

@@ -15,7 +15,7 @@ struct requests {
 	hg_request *at;
 	size_t n;
 	struct cJSON *doc;
-	const char ***tags;	/* one NULL-terminated list a request, or NULL */
+	const char ***tags;	/* a NULL-terminated list a request */
 };
 
 /* requests_make -- one request, or those of --json-file, --count times each,

@@ -27,7 +27,7 @@ void row_free(struct row *row)
 	*row = (struct row){ 0 };
 }
 
-/* --- taking ------------------------------------------------------------------ */
+/* --- taking --------------------------------------------------------------- */
 
 static int64_t number_at(const cJSON *doc, const char *key, int64_t otherwise)
 {
@@ -94,7 +94,7 @@ void row_take(struct row *row, const hg_job *job)
 	cJSON_Delete(doc);
 }
 
-/* --- words ------------------------------------------------------------------- */
+/* --- words ---------------------------------------------------------------- */
 
 const char *row_id(const struct row *row)
 {
@@ -163,7 +163,7 @@ void row_add_json(struct text *t, const struct row *row)
 	cJSON_free(quoted);
 }
 
-/* --- numbers that move --------------------------------------------------------- */
+/* --- numbers that move ---------------------------------------------------- */
 
 /* By the time since the answer, not by the server's clock, which may not be
  * ours.  Without an estimate of the end what remains is no countdown. */
@@ -198,7 +198,7 @@ double row_now(const struct row *row, int64_t monotonic_ms)
 	return p;
 }
 
-/* --- for tables ---------------------------------------------------------------- */
+/* --- for tables ----------------------------------------------------------- */
 
 void row_add_detail(struct text *t, const struct row *row)
 {
@@ -224,10 +224,10 @@ void row_add_when(struct text *t, const struct row *row)
 	int64_t left = row_left(row);
 
 	if (row->finished_at >= 0) {
-		time_add_duration(t, time_now() - row->finished_at, false);
+		time_add_coarse(t, time_now() - row->finished_at);
 		text_add(t, " ago");
 	} else if (left >= 0 && row->state != HG_STATE_PAUSED) {
-		time_add_duration(t, left, true);
+		time_add_coarse(t, left);
 		text_add(t, " left");
 	}
 }

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 struct row {
-	char *id;			/* NULL: the one job of a plain server */
+	char *id;			/* NULL: a plain server's one job */
 	char *title, *stage;		/* NULL: none */
 	char *error_code, *error_message;
 	char *json;			/* the answer whole; NULL: none yet */
@@ -25,17 +25,17 @@ struct row {
 	int64_t queue_position;		/* -1 none */
 	int64_t version;		/* -1 unknown */
 	int32_t priority, attempt, max_attempts;	/* 0 unknown */
-	int64_t seen_at, seen_wall;	/* when this answer came: monotonic, Unix */
+	int64_t seen_at, seen_wall;	/* the answer: monotonic, Unix ms */
 	bool ended;			/* nothing more will be heard of it */
 	bool removed;			/* by us: hg_remove() */
 };
 
 void row_init(struct row *row, const char *id);	/* nothing known but the id */
-void row_take(struct row *row, const hg_job *job);	/* instead of all it had */
+void row_take(struct row *row, const hg_job *job);	/* all anew */
 void row_free(struct row *row);
 
 /* The words of a row: never NULL. */
-const char *row_state(const struct row *row);	/* "running", "not_found", "-" */
+const char *row_state(const struct row *row);	/* "running", "gone", "-" */
 const char *row_result(const struct row *row);	/* the wire's own word */
 const char *row_id(const struct row *row);	/* "-" where there is none */
 
@@ -56,7 +56,7 @@ void row_add_json(struct text *t, const struct row *row);
  * the queue, the error's code. */
 void row_add_detail(struct text *t, const struct row *row);
 
-/* row_add_when -- "12 s left", "3 m 04 s ago", or nothing. */
+/* row_add_when -- "12 s left", "3 m ago", or nothing. */
 void row_add_when(struct text *t, const struct row *row);
 
 #endif

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* --- codes ------------------------------------------------------------------- */
+/* --- codes ---------------------------------------------------------------- */
 
 int ctl_worst(int a, int b)
 {
@@ -61,7 +61,7 @@ int ctl_job_code(hg_state state, hg_result result)
 	return result == HG_ERROR ? CODE_ERROR : CODE_DONE;
 }
 
-/* --- words ------------------------------------------------------------------- */
+/* --- words ---------------------------------------------------------------- */
 
 /* One write a line, so that lines of several processes stay whole. */
 static void say_text(struct ctl *ctl, const char *sentence)
@@ -223,8 +223,9 @@ int ctl_failed(struct ctl *ctl, hg_client *c, hg_err e, const char *what,
 	add_answer(&answer, c);
 	state = in_the_way ? standing(c, job) : NULL;
 	ctl_error(ctl, "cannot %s%s%s: %s%s%s", what, id ? " " : "",
-		  id ? id : "", state ? "it is " : "",
-		  state ? state : why.s, text_get(&answer));
+		  id ? id : "", !state ? "" : strcmp(state, "error") ?
+		  "it is " : "it is in ", state ? state : why.s,
+		  text_get(&answer));
 	text_free(&why);
 	text_free(&answer);
 	return ctl_code(e);

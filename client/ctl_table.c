@@ -26,7 +26,7 @@ struct table {
 	bool out[16];			/* left out */
 };
 
-/* --- paint ------------------------------------------------------------------- */
+/* --- paint ---------------------------------------------------------------- */
 
 const char *paint_on(enum paint paint)
 {
@@ -63,7 +63,7 @@ enum paint paint_state(const char *state)
 	return PAINT_NONE;
 }
 
-/* --- the table ---------------------------------------------------------------- */
+/* --- the table ------------------------------------------------------------ */
 
 struct table *table_new(const struct column *columns, size_t n)
 {

@@ -11,7 +11,7 @@ struct table;
 struct column {
 	const char *head;
 	bool right;		/* numbers */
-	int drop;		/* left out of a narrow terminal, 1 first; 0 never */
+	int drop;		/* from a narrow terminal, 1 first; 0 never */
 };
 
 /* colors of a cell */

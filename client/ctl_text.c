@@ -12,7 +12,7 @@
 
 #define BROKEN 0xDC00u		/* lone surrogates are in no valid text */
 
-/* --- memory ---------------------------------------------------------------- */
+/* --- memory --------------------------------------------------------------- */
 
 _Noreturn void text_die_of_memory(void)
 {
@@ -48,7 +48,7 @@ char *text_dup(const char *s)
 	return copy;
 }
 
-/* --- the buffer ------------------------------------------------------------- */
+/* --- the buffer ----------------------------------------------------------- */
 
 static void text_reserve(struct text *t, size_t more)
 {
@@ -120,7 +120,7 @@ const char *text_get(const struct text *t)
 	return t->s ? t->s : "";
 }
 
-/* --- characters -------------------------------------------------------------- */
+/* --- characters ----------------------------------------------------------- */
 
 static int sequence_length(unsigned char c)
 {

@@ -10,14 +10,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* --- memory ---------------------------------------------------------------- */
+/* --- memory --------------------------------------------------------------- */
 
 void *text_alloc(size_t n, size_t size);	/* zeroed; never NULL */
 void *text_realloc(void *p, size_t n, size_t size);	/* never NULL */
 char *text_dup(const char *s);			/* NULL stays NULL */
 _Noreturn void text_die_of_memory(void);
 
-/* --- the buffer ------------------------------------------------------------- */
+/* --- the buffer ----------------------------------------------------------- */
 
 /* Zero is the empty buffer; s is NULL until something was added, and then
  * always ends in a NUL that len does not count. */
@@ -36,7 +36,7 @@ void text_clear(struct text *t);		/* keeps the memory */
 void text_free(struct text *t);
 const char *text_get(const struct text *t);	/* never NULL */
 
-/* --- what may be shown ------------------------------------------------------- */
+/* --- what may be shown ---------------------------------------------------- */
 
 enum text_how {
 	TEXT_SHOWN,		/* for people: controls become \n or \u001b */

@@ -29,7 +29,7 @@ int64_t time_monotonic(void)
 	return clock_ms(CLOCK_MONOTONIC);
 }
 
-/* --- in ---------------------------------------------------------------------- */
+/* --- in ------------------------------------------------------------------- */
 
 static const struct {
 	const char *name;
@@ -153,7 +153,7 @@ bool time_parse_rfc3339(const char *s, int64_t *at_out)
 	return true;
 }
 
-/* --- out --------------------------------------------------------------------- */
+/* --- out ------------------------------------------------------------------ */
 
 void time_add_duration(struct text *t, int64_t ms, bool up)
 {
@@ -178,6 +178,17 @@ void time_add_duration(struct text *t, int64_t ms, bool up)
 		text_addf(t, "%lld h %02lld m", s / 3600, s / 60 % 60);
 	else
 		text_addf(t, "%lld d %02lld h", s / 86400, s / 3600 % 24);
+}
+
+void time_add_coarse(struct text *t, int64_t ms)
+{
+	size_t i = sizeof(units) / sizeof(*units) - 1;
+
+	if (ms < 0)
+		ms = 0;
+	while (i > 0 && ms < units[i].ms)
+		i--;
+	text_addf(t, "%lld %s", (long long)(ms / units[i].ms), units[i].name);
 }
 
 static bool local_time(int64_t at, struct tm *tm_out)

@@ -24,6 +24,9 @@ bool time_parse_rfc3339(const char *s, int64_t *at_out);
  * seconds where up is true, as a countdown wants it. */
 void time_add_duration(struct text *t, int64_t ms, bool up);
 
+/* "340 ms" "12 s" "4 m" "2 h" "7 d": one unit, for columns. */
+void time_add_coarse(struct text *t, int64_t ms);
+
 /* "12:00:31" local time, with the date when it is not today. */
 void time_add_clock(struct text *t, int64_t at);
 

@@ -15,7 +15,7 @@
 
 #define LIMIT 50
 
-/* --- looking ------------------------------------------------------------------------- */
+/* --- looking -------------------------------------------------------------- */
 
 static int look(struct ctl *ctl, const char *what, struct row *row)
 {
@@ -109,7 +109,7 @@ int verb_show(struct ctl *ctl)
 	return code;
 }
 
-/* --- list ------------------------------------------------------------------------------ */
+/* --- list ----------------------------------------------------------------- */
 
 struct listing {
 	struct output *output;
@@ -208,7 +208,7 @@ int verb_list(struct ctl *ctl)
 	return code;
 }
 
-/* --- changing ---------------------------------------------------------------------------- */
+/* --- changing ------------------------------------------------------------- */
 
 struct act {
 	const char *what;		/* "pause" */
@@ -264,8 +264,9 @@ static int ask(struct ctl *ctl, const struct act *act, size_t n)
 {
 	char answer[16] = "";
 
-	(void)fprintf(stderr, "%c%s %zu job%s? [y/N] ", act->what[0] - 'a' + 'A',
-		      act->what + 1, n, n == 1 ? "" : "s");
+	(void)fprintf(stderr, "%c%s %zu job%s? [y/N] ",
+		      act->what[0] - 'a' + 'A', act->what + 1, n,
+		      n == 1 ? "" : "s");
 	(void)fflush(stderr);
 	if (!fgets(answer, sizeof(answer), stdin)) {
 		(void)fputc('\n', stderr);

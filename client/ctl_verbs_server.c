@@ -41,7 +41,7 @@ static double number(const cJSON *doc, const char *key)
 	return cJSON_IsNumber(item) ? item->valuedouble : -1;
 }
 
-/* --- events -------------------------------------------------------------------------- */
+/* --- events --------------------------------------------------------------- */
 
 static const struct column event_columns[] = {
 	{ "SEQ", true, 3 },	 { "AT", false, 0 },
@@ -190,7 +190,7 @@ int verb_events(struct ctl *ctl)
 	return code;
 }
 
-/* --- queue --------------------------------------------------------------------------- */
+/* --- queue ---------------------------------------------------------------- */
 
 static const char *const queue_keys[] = { "paused", "slots", "running",
 					  "queued", "oldest_wait_ms", NULL };
@@ -335,7 +335,7 @@ int verb_queue(struct ctl *ctl)
 	return CODE_DONE;
 }
 
-/* --- ping ------------------------------------------------------------------------------ */
+/* --- ping ----------------------------------------------------------------- */
 
 static double now_ms(void)
 {

@@ -20,7 +20,7 @@ static bool is_lost(const struct row *row)
 	return row->err != HG_OK && row->result == HG_PENDING;
 }
 
-/* --- submitting ---------------------------------------------------------------------- */
+/* --- submitting ----------------------------------------------------------- */
 
 static int submit_one(struct ctl *ctl, const hg_request *r, struct list *list)
 {
@@ -114,7 +114,7 @@ int verb_submit(struct ctl *ctl)
 	return code;
 }
 
-/* --- waiting: what is said ------------------------------------------------------------- */
+/* --- waiting: what is said ------------------------------------------------ */
 
 struct wait {
 	struct ctl *ctl;
@@ -237,7 +237,7 @@ void wait_stats(struct ctl *ctl, const struct follow *f)
 	text_free(&t);
 }
 
-/* --- waiting: what is done --------------------------------------------------------------- */
+/* --- waiting: what is done ------------------------------------------------ */
 
 /* One job that has outlived --timeout.  It may have ended meanwhile. */
 static int cancel_row(struct ctl *ctl, struct row *row)

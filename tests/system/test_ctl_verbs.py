@@ -415,7 +415,8 @@ class Change(Frozen):
             what = "set the priority of" if verb == "priority" else verb
             self.assertRegex(done.err, r"^heygenctl: cannot %s %s: it is %s "
                              r"\(409 invalid_state, request \S+\)\n$" %
-                             (what, id, state))
+                             (what, id, "in error" if state == "error"
+                              else state))
             self.tearDown()
 
     def test_all_ids_are_tried_and_the_worst_counts(self):
