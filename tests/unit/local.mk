@@ -22,11 +22,13 @@ UNIT_TESTS = \
 	%D%/test_settings \
 	%D%/test_settings_text \
 	%D%/test_simulation \
+	%D%/test_sse \
 	%D%/test_store \
 	%D%/test_store_faults \
 	%D%/test_store_files \
 	%D%/test_store_tools \
 	%D%/test_timers \
+	%D%/test_wire \
 	$(NULL)
 if HAVE_CHECK
 check_PROGRAMS += $(UNIT_TESTS)
@@ -171,3 +173,20 @@ tests_unit_test_query_LDADD = libdaemon.la $(UNIT_LIBS)
 tests_unit_test_reply_SOURCES = %D%/test_reply.c
 tests_unit_test_reply_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_reply_LDADD = libdaemon.la $(UNIT_LIBS)
+tests_unit_test_sse_SOURCES = \
+	client/buf.c \
+	client/sse.c \
+	%D%/test_sse.c \
+	$(NULL)
+tests_unit_test_sse_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_sse_LDADD = libpace.la $(UNIT_LIBS)
+
+tests_unit_test_wire_SOURCES = \
+	client/buf.c \
+	client/error.c \
+	client/wire.c \
+	client/wire_out.c \
+	%D%/test_wire.c \
+	$(NULL)
+tests_unit_test_wire_CFLAGS = $(UNIT_CFLAGS) $(CJSON_CFLAGS)
+tests_unit_test_wire_LDADD = libpace.la $(CJSON_LIBS) $(UNIT_LIBS)
