@@ -83,6 +83,18 @@ static bool server_is_away(const struct hg__answer *a)
 	       a->trouble == HG__TROUBLE_RESOLVE;
 }
 
+/* A request that breaks twice in a row, on a server that is there, is one that
+ * something in between does not let through: do without its layer. */
+static void broke(hg_watch *w, const struct hg__verdict *v,
+		  struct hg__layer *layer, const char *name)
+{
+	const struct hg__answer *a = &w->c->answer;
+
+	transient(w, v);
+	if (a->trouble && !server_is_away(a) && ++layer->failures >= 2)
+		layer_off(w, layer, name, "broken");
+}
+
 /* --- one job --------------------------------------------------------------- */
 
 /* Held requests: was it held, and may the next one be? */
@@ -238,7 +250,7 @@ static void read_bulk(hg_watch *w, const struct hg__verdict *v)
 
 	if (v->err) {
 		if (is_transient(v))
-			transient(w, v);
+			broke(w, v, &w->c->bulk, "bulk");
 		else
 			layer_off(w, &w->c->bulk, "bulk", "unsupported");
 		return;
@@ -254,6 +266,7 @@ static void read_bulk(hg_watch *w, const struct hg__verdict *v)
 		return;
 	}
 	w->c->bulk.seen = true;
+	w->c->bulk.failures = 0;
 	if (w->c->form == HG__FORM_UNKNOWN)
 		w->c->form = HG__FORM_V1;
 	sensible(w);
@@ -282,7 +295,7 @@ static void read_cursor(hg_watch *w, const struct hg__verdict *v)
 	int64_t next;
 
 	if (v->err && is_transient(v)) {
-		transient(w, v);
+		broke(w, v, &w->c->cursor, "cursor");
 		return;
 	}
 	if (v->err || !hg__wire_integer(hg__body(w->c), "next", &next) ||
@@ -293,6 +306,7 @@ static void read_cursor(hg_watch *w, const struct hg__verdict *v)
 	sensible(w);
 	if (w->c->form == HG__FORM_UNKNOWN)
 		w->c->form = HG__FORM_V1;
+	w->c->cursor.failures = 0;
 	w->cursor = next;
 	w->next_ms = hg__now_ms();
 }

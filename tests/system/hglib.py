@@ -175,11 +175,11 @@ class Client:
         o = Options()
         lib.hg_client_options_init(C.byref(o), C.sizeof(o))
         o.base_url = raw(url)
+        o.log_level = 7
         for name, value in options.items():
             setattr(o, name, raw(value))
         self.on_log = LogFn(self._log)
         o.on_log = self.on_log
-        o.log_level = 7
         self.echo = log
         out = P()
         code = lib.hg_client_new(C.byref(o), C.byref(out))

@@ -1,5 +1,7 @@
 # The real daemon, the real library; Python 3's standard library only.
 SYSTEM_TESTS = \
+	%D%/test_client_calls.py \
+	%D%/test_client_daemon.py \
 	%D%/test_client_examples.py \
 	%D%/test_client_hostile.py \
 	%D%/test_client_install.py \
