@@ -55,7 +55,8 @@ export function give(form, job) {
 		const value = job[control.name];
 		const text = Array.isArray(value) ? value.join(" ")
 			: String(value ?? "");
-		const typed = control.value.trim() !== (control.dataset.given ?? "");
+		const { given } = control.dataset;
+		const typed = given !== undefined && control.value.trim() !== given;
 		control.dataset.given = text;
 		if (!typed)
 			control.value = text;

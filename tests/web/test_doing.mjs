@@ -117,6 +117,24 @@ test("the priority of a waiting job is changed on its page", async () => {
 	equal((await daemon.job(id)).tags, ["a", "b"], "the daemon's tags");
 });
 
+test("a change changes nothing but what was changed", async () => {
+	const daemon = await Daemon.start();
+	await daemon.ask("POST", "/v1/queue:pause");
+	const { id } = await daemon.submit({ title: "Launch", on_error: "restart",
+		max_attempts: 9, priority: 7, ttl_s: 60, tags: ["a"] });
+	const page = await open(daemon, `/#/jobs/${id}`);
+	await until(async () => await page.inputValue("[name=on_error]") ===
+		"restart", "the form's value");
+	await page.fill("[name=priority]", "");
+	const [sent] = await Promise.all([
+		page.waitForRequest((request) => request.method() === "PATCH"),
+		button(page, "Save").click()]);
+	equal(sent.postDataJSON(), { priority: null }, "what is sent");
+	await until(async () => (await daemon.job(id)).priority === 0,
+		"the default priority");
+	equal((await daemon.job(id)).on_error, "restart", "on_error");
+});
+
 test("a refusal is shown in the server's own words", async () => {
 	const daemon = await Daemon.start();
 	const { id } = await daemon.submit({ title: "Launch", simulate: LONG });
