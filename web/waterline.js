@@ -12,6 +12,7 @@ const KEPT = "heygend-waterline";
 const ABOVE = 104;
 const BELOW = 44;
 const AXIS = 18;
+const LABEL = 80;		// room for a name to the right
 const STACK = ["running", "paused", "queued"];	// from the line upwards
 const STEPS = [1, 1.5, 2, 3, 4, 5, 6, 8];
 
@@ -142,7 +143,7 @@ export class Waterline {
 		for (const state of STACK) {
 			const top = this.#samples.map((p, i) => base[i] + p[state]);
 			setAttr(this.#areas[state], "d", this.#area(x, y, base, top));
-			this.#label(state, y, base.at(-1) ?? 0, top.at(-1) ?? 0);
+			this.#label(state, x, y, base.at(-1) ?? 0, top.at(-1) ?? 0);
 			top.forEach((n, i) => { base[i] = n; });
 		}
 		setText(this.top, `${count(full)} jobs to do`);
@@ -174,10 +175,10 @@ export class Waterline {
 	}
 
 	// A name in the area itself, where there is room for it.
-	#label(state, y, from, to) {
+	#label(state, x, y, from, to) {
 		const label = this.#texts[state];
-		const room = y(from) - y(to) >= 15 && this.#samples.length > 1 &&
-			this.#width > 420;
+		const room = y(from) - y(to) >= 15 && this.#width > 420 &&
+			this.#width - x(this.#samples[0].at) > LABEL;
 		setText(label, room ? state : "");
 		setAttr(label, "x", this.#width - 6);
 		setAttr(label, "y", ((y(from) + y(to)) / 2 + 4).toFixed(1));
