@@ -52,6 +52,11 @@ void log_open(void)
 		     device == st.st_dev && inode == st.st_ino);
 }
 
+bool log_is_marked(void)
+{
+	return atomic_load_explicit(&journal, memory_order_relaxed);
+}
+
 void log_set_level(enum log_level level)
 {
 	atomic_store_explicit(&wanted, (int)level, memory_order_relaxed);
@@ -120,7 +125,7 @@ static void line_write(const struct line *line)
 void log_write(enum log_level level, const char *event, const char *fields, ...)
 {
 	int error = errno;
-	bool marked = atomic_load_explicit(&journal, memory_order_relaxed);
+	bool marked = log_is_marked();
 	char now[CLOCK_TEXT_SIZE];
 	struct line line;
 	va_list args;

@@ -26,6 +26,7 @@ int log_level_parse(const char *word);			/* -1: unknown */
 
 /* log_open -- looks at $JOURNAL_STREAM.  Call it once, first in main. */
 void log_open(void);
+bool log_is_marked(void);	/* does stderr want `<n>` before a line? */
 void log_set_level(enum log_level level);	/* until then: info */
 bool log_wants(enum log_level level);
 

@@ -101,9 +101,23 @@ static int keys_read(FILE *file, const char *path, struct keys **k,
 	return r;
 }
 
+/* The service manager lets the service read its credentials by an access
+ * list, whose mask stat(2) shows as the group's mode.  The directory is the
+ * service's alone. */
+static bool is_credential(const char *path)
+{
+	const char *directory = getenv("CREDENTIALS_DIRECTORY");
+	size_t length = directory ? strlen(directory) : 0;
+
+	return length > 0 && strncmp(path, directory, length) == 0 &&
+	       path[length] == '/' && !strstr(path + length, "/../");
+}
+
 static int keys_check_file(int fd, const char *path, char *message,
 			   size_t size)
 {
+	mode_t others = is_credential(path) ? S_IRWXO | S_IWGRP | S_IXGRP
+					    : S_IRWXG | S_IRWXO;
 	struct stat st;
 
 	if (fstat(fd, &st) < 0) {
@@ -114,7 +128,7 @@ static int keys_check_file(int fd, const char *path, char *message,
 		snprintf(message, size, "%s: not a regular file", path);
 		return -EINVAL;
 	}
-	if (st.st_mode & (S_IRWXG | S_IRWXO)) {
+	if (st.st_mode & others) {
 		snprintf(message, size, "%s: may be read by others (mode "
 			 "%04o); chmod 0600 it", path,
 			 (unsigned)(st.st_mode & 07777));

@@ -30,6 +30,8 @@
  * waits in the HTTP library's queue. */
 #define DESCRIPTORS_BESIDE 512
 #define DRAIN_STEP_MS 50
+/* What a stop takes besides draining: the last transaction, a checkpoint. */
+#define STOP_BESIDE_MS 20000
 
 struct heygend {
 	const struct options *options;
@@ -53,6 +55,8 @@ static int complain(int status, const char *format, ...)
 {
 	va_list args;
 
+	if (log_is_marked())
+		fputs("<3>", stderr);
 	fputs("heygend: ", stderr);
 	va_start(args, format);
 	vfprintf(stderr, format, args);
@@ -202,7 +206,7 @@ static void stop(void *user)
 	struct heygend *h = user;
 
 	log_info("daemon.stopping", NULL);
-	notify_stopping();
+	notify_stopping(h->settings->http_drain_s * 1000 + STOP_BESIDE_MS);
 	h->stopping = true;
 	http_drain_begin(h->http);
 	engine_drain(h->engine);

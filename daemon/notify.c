@@ -25,9 +25,11 @@ void notify_reloading(void)
 			 (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000);
 }
 
-void notify_stopping(void)
+/* The unit's TimeoutStopSec= knows nothing of http.drain_s. */
+void notify_stopping(int64_t at_most_ms)
 {
-	(void)sd_notify(0, "STOPPING=1");
+	(void)sd_notifyf(0, "STOPPING=1\nEXTEND_TIMEOUT_USEC=%" PRId64,
+			 at_most_ms * 1000);
 }
 
 void notify_status(int64_t running, int64_t queued)
@@ -58,8 +60,9 @@ void notify_reloading(void)
 {
 }
 
-void notify_stopping(void)
+void notify_stopping(int64_t at_most_ms)
 {
+	(void)at_most_ms;
 }
 
 void notify_status(int64_t running, int64_t queued)

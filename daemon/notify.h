@@ -9,7 +9,7 @@
 
 void notify_ready(void);
 void notify_reloading(void);	/* notify_ready follows */
-void notify_stopping(void);
+void notify_stopping(int64_t at_most_ms);	/* how long it may take */
 void notify_status(int64_t running, int64_t queued);
 void notify_alive(void);	/* feeds the watchdog */
 
