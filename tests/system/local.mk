@@ -13,6 +13,8 @@ SYSTEM_TESTS = \
 	%D%/test_ctl_verbs.py \
 	%D%/test_ctl_wait.py \
 	%D%/test_life.py \
+	%D%/test_service.py \
+	%D%/test_unit.py \
 	%D%/test_wire_access.py \
 	%D%/test_wire_events.py \
 	%D%/test_wire_faults.py \
@@ -26,7 +28,8 @@ SYSTEM_TESTS = \
 	%D%/test_worker.py \
 	$(NULL)
 TESTS += $(SYSTEM_TESTS)
-EXTRA_DIST += $(SYSTEM_TESTS) %D%/ctl.py %D%/fake.py %D%/heygend.py %D%/hglib.py
+EXTRA_DIST += $(SYSTEM_TESTS) %D%/ctl.py %D%/fake.py %D%/heygend.py %D%/hglib.py \
+	%D%/sandbox.py %D%/systemd-sandbox.sh
 
 # what the tests of the library need in C
 check_PROGRAMS += client_probe
