@@ -73,12 +73,24 @@ static const char bash_head[] =
 	"_heygenctl()\n"
 	"{\n"
 	"\tlocal cur=${COMP_WORDS[COMP_CWORD]} option= verb= word i opts= "
-	"args=0\n"
-	"\tlocal -a conn=()\n"
+	"args=0 glue=\n"
+	"\tlocal -a conn=() words=()\n"
 	"\n"
 	"\tCOMPREPLY=()\n"
+	"\t# bash takes http://host:port apart at its colons\n"
 	"\tfor ((i = 1; i < COMP_CWORD; i++)); do\n"
 	"\t\tword=${COMP_WORDS[i]}\n"
+	"\t\tif [[ -n $glue || $word == :* ]] && ((${#words[@]})); then\n"
+	"\t\t\twords[${#words[@]} - 1]+=$word\n"
+	"\t\telse\n"
+	"\t\t\twords+=(\"$word\")\n"
+	"\t\tfi\n"
+	"\t\tglue=\n"
+	"\t\t[[ $word == *: ]] && glue=1\n"
+	"\tdone\n"
+	"\t[[ -n $glue || $cur == :* ]] && return\n"
+	"\tfor ((i = 0; i < ${#words[@]}; i++)); do\n"
+	"\t\tword=${words[i]}\n"
 	"\t\toption=\n"
 	"\t\tcase $word in\n";
 
@@ -213,12 +225,11 @@ static void print_bash(struct text *t)
 	text_add(t, bash_head);
 	bash_with_values(t);
 	text_add(t, "\t\t\toption=$word\n"
-		    "\t\t\t[[ ${COMP_WORDS[i + 1]} == = ]] && "
-		    "((i + 1 < COMP_CWORD)) && ((i++))\n"
-		    "\t\t\tif ((i + 1 < COMP_CWORD)); then\n"
+		    "\t\t\t[[ ${words[i + 1]} == = ]] && ((i++))\n"
+		    "\t\t\tif ((i + 1 < ${#words[@]})); then\n"
 		    "\t\t\t\t[[ $word == -s || $word == --server || "
 		    "$word == --api-key-file ]] &&\n"
-		    "\t\t\t\t\tconn+=(\"$word\" \"${COMP_WORDS[i + 1]}\")\n"
+		    "\t\t\t\t\tconn+=(\"$word\" \"${words[i + 1]}\")\n"
 		    "\t\t\t\toption=\n\t\t\tfi\n"
 		    "\t\t\t((i++))\n\t\t\t;;\n"
 		    "\t\t-*) ;;\n"
@@ -244,15 +255,11 @@ static const char zsh_head[] =
 	"\"heygenctl completion zsh\"\n"
 	"\n"
 	"_heygenctl_ids() {\n"
-	"\tlocal -a conn ids\n"
-	"\tlocal o\n"
-	"\tfor o in -s --server --api-key-file; do\n"
-	"\t\t[[ -n ${opt_args[$o]} ]] && conn+=($o ${opt_args[$o]})\n"
-	"\tdone\n"
+	"\tlocal -a ids\n"
 	"\tids=(${(f)\"$(_call_program ids heygenctl $conn -q "
 	"--request-timeout 2s -o id list --limit " SHOWN_IDS
 	" $1 2>/dev/null)\"})\n"
-	"\tcompadd -a ids\n"
+	"\tcompadd -V ids -a ids\n"
 	"}\n"
 	"\n";
 
@@ -301,7 +308,7 @@ static void zsh_args(struct text *t, const struct verb_row *v)
 		text_add(t, ")'\n");
 		/* fall through */
 	case ARGS_IDS:
-		text_addf(t, "\t\t\t\t'%s:ID:_heygenctl_ids%s%s'\n", one,
+		text_addf(t, "\t\t\t\t'%s:ID: _heygenctl_ids%s%s'\n", one,
 			  v->acts_on ? " --state=" : "",
 			  v->acts_on ? v->acts_on : "");
 		break;
@@ -335,7 +342,19 @@ static void print_zsh(struct text *t)
 	text_add(t, "_heygenctl() {\n"
 		    "\tlocal curcontext=\"$curcontext\" state line\n"
 		    "\tlocal -A opt_args\n"
-		    "\tlocal -a verbs specs globals\n"
+		    "\tlocal -a verbs specs globals conn\n"
+		    "\tlocal i\n"
+		    "\t# the connection that was typed, for _heygenctl_ids\n"
+		    "\tfor ((i = 2; i < CURRENT; i++)); do\n"
+		    "\t\tcase $words[i] in\n"
+		    "\t\t-s|--server|--api-key-file)\n"
+		    "\t\t\tconn+=($words[i] ${(Q)words[i + 1]})\n"
+		    "\t\t\t;;\n"
+		    "\t\t-s?*|--server=*|--api-key-file=*)\n"
+		    "\t\t\tconn+=(${(Q)words[i]})\n"
+		    "\t\t\t;;\n"
+		    "\t\tesac\n"
+		    "\tdone\n"
 		    "\tglobals=(\n");
 	for (const struct option_row *r = option_rows; r->name; r++)
 		if (r->take & TAKE_GLOBAL)

@@ -331,6 +331,9 @@ class Completion(unittest.TestCase):
         self.assertEqual(self.bash(""), VERBS)
         self.assertEqual(self.bash("re"), ["resume", "restart", "remove"])
         self.assertEqual(self.bash("-s", "http://x", "qu"), ["queue"])
+        self.assertEqual(self.bash("-s", "http", ":", "//x", ":", "80", "qu"),
+                         ["queue"])		# as bash takes it apart
+        self.assertEqual(self.bash("-s", "http", ":", "//x"), [])
 
     def test_bash_offers_every_option_of_every_verb(self):
         for verb in VERBS:
