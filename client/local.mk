@@ -59,6 +59,7 @@ dist_man_MANS += %D%/libheygen-client.3
 # Each is built and run by the tests.
 EXAMPLES = \
 	%D%/examples/cancel_on_timeout \
+	%D%/examples/demo \
 	%D%/examples/event_loop \
 	%D%/examples/plain_status \
 	%D%/examples/submit_and_wait \
@@ -68,6 +69,8 @@ check_PROGRAMS += $(EXAMPLES)
 EXAMPLE_CPPFLAGS = -I$(srcdir)/%D%
 %C%_examples_cancel_on_timeout_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
 %C%_examples_cancel_on_timeout_LDADD = libheygen-client.la
+%C%_examples_demo_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
+%C%_examples_demo_LDADD = libheygen-client.la
 %C%_examples_event_loop_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
 %C%_examples_event_loop_LDADD = libheygen-client.la
 %C%_examples_plain_status_CPPFLAGS = $(EXAMPLE_CPPFLAGS)
@@ -79,6 +82,7 @@ EXAMPLE_CPPFLAGS = -I$(srcdir)/%D%
 exampledir = $(docdir)/examples
 dist_example_DATA = \
 	%D%/examples/cancel_on_timeout.c \
+	%D%/examples/demo.c \
 	%D%/examples/event_loop.c \
 	%D%/examples/plain_status.c \
 	%D%/examples/submit_and_wait.c \

@@ -8,3 +8,9 @@ EXTRA_DIST += \
 	%D%/data/store-1.sql \
 	%D%/demo.sh \
 	$(NULL)
+
+# The demo is a test, too: one line of TAP, its story as comments.
+TESTS += %D%/demo.sh
+demo: all client/examples/demo
+	$(AM_V_at)HG_BUILDDIR='$(abs_top_builddir)' $(SHELL) $(srcdir)/%D%/demo.sh
+.PHONY: demo
