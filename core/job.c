@@ -285,6 +285,17 @@ struct job *job_new(const struct job_parts *parts)
 	return job;
 }
 
+/* All but the count of references, which other threads change meanwhile. */
+static void copy_around_refs(struct job *to, const struct job *from,
+			     size_t bytes)
+{
+	size_t behind = offsetof(struct job, refs) + sizeof(from->refs);
+
+	memcpy(to, from, offsetof(struct job, refs));
+	memcpy((char *)to + behind, (const char *)from + behind,
+	       bytes - behind);
+}
+
 struct job *job_copy(const struct job *job, const struct job_parts *parts)
 {
 	struct job *copy;
@@ -293,7 +304,7 @@ struct job *job_copy(const struct job *job, const struct job_parts *parts)
 		copy = malloc(job->bytes);
 		if (!copy)
 			return NULL;
-		memcpy(copy, job, job->bytes);
+		copy_around_refs(copy, job, job->bytes);
 	} else {
 		struct job fixed;
 
@@ -301,11 +312,11 @@ struct job *job_copy(const struct job *job, const struct job_parts *parts)
 		if (!copy)
 			return NULL;
 		/* the layout of the copy with the values of the original */
-		memcpy(&fixed, job, offsetof(struct job, tail));
+		copy_around_refs(&fixed, job, offsetof(struct job, tail));
 		fixed.bytes = copy->bytes;
 		fixed.simulate_at = copy->simulate_at;
 		memcpy(fixed.text_at, copy->text_at, sizeof(fixed.text_at));
-		memcpy(copy, &fixed, offsetof(struct job, tail));
+		copy_around_refs(copy, &fixed, offsetof(struct job, tail));
 	}
 	copy->refs = 1;
 	return copy;

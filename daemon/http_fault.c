@@ -28,7 +28,7 @@ static void fault_delay(struct http *h, int64_t delay_ms)
 				  .tv_nsec = until_ms % 1000 * 1000000 };
 
 	pthread_mutex_lock(&h->lock);
-	while (!h->draining &&
+	while (!__atomic_load_n(&h->draining, __ATOMIC_SEQ_CST) &&
 	       pthread_cond_timedwait(&h->moved, &h->lock, &until) == 0)
 		;
 	pthread_mutex_unlock(&h->lock);
