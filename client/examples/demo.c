@@ -236,7 +236,7 @@ static void twenty_in_one_wait(hg_client *client)
 static void ask_at_the_right_time(void)
 {
 	hg_client *client = connect_to_server(true, HG_USE_ETA);
-	hg_request request = request_of(2500);
+	hg_request request = request_of(2000);
 	hg_job *job = submit(client, "Asked", &request);
 
 	wait_for(client, job, HG_STATE_COMPLETED);
@@ -349,7 +349,7 @@ static void *follow(void *user)
 	hg_job *jobs[COMPARED];
 
 	for (int i = 0; i < COMPARED; i++) {
-		hg_request request = request_of(700 + 370 * i);
+		hg_request request = request_of(500 + 250 * i);
 
 		must(client, hg_submit(client, &request, &jobs[i]), "submit");
 	}
