@@ -366,7 +366,7 @@ static void print_zsh(struct text *t)
 		text_add(t, "'\n");
 	}
 	text_add(t, "\t)\n"
-		    "\t_arguments -C -S $globals '1:verb:->verb' "
+		    "\t_arguments -C -S -A '-*' $globals '1:verb:->verb' "
 		    "'*::argument:->argument'\n"
 		    "\tcase $state in\n"
 		    "\tverb)\n"

@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
 """heygenctl without a server: arguments, help, the manual, completion."""
 import os
+import pty
 import re
+import select
 import shutil
+import signal
 import subprocess
 import tempfile
 import unittest
 
 from ctl import CHANGING, VERBS, ctl, environment, source
-from heygend import main, program
+from heygend import main, program, until
 
 WORDS = {"--output": "table json jsonl tsv id", "--color": "auto always never",
          "--profile": "balanced cost latency", "--on-error": "stop restart",
@@ -388,6 +391,44 @@ class Completion(unittest.TestCase):
             "compinit -u -D; print -l ${_comps[heygenctl]}", "zsh",
             os.path.dirname(script))
         self.assertEqual(out.split(), ["_heygenctl"])
+
+    def zsh(self, line, wanted):
+        """Types the line and TAB to a zsh until all the words are listed."""
+        pid, master = pty.fork()
+        if pid == 0:
+            os.chdir(self.dir)
+            os.execvpe("zsh", ["zsh", "-f", "-i"], environment(
+                TERM="dumb", HOME=self.dir, PATH=self.dir + ":" +
+                os.environ["PATH"]))
+        seen = b""
+
+        def listed(*words):
+            nonlocal seen
+            while select.select([master], [], [], 0.01)[0]:
+                seen += os.read(master, 65536)
+            return all(word.encode() in seen for word in words)
+        try:
+            os.write(master, (
+                "PS1='> '; COLUMNS=120 LINES=100 LISTMAX=1000; fpath=('%s' "
+                "$fpath); autoload -U compinit; compinit -u -D; bindkey '^I' "
+                "list-choices; print rea''dy\n" % source(
+                    "client", "completion")).encode())
+            until(lambda: listed("ready"), "a zsh")
+            os.write(master, (line + "\t").encode())
+            until(lambda: listed(*wanted), "that zsh lists %s" % wanted)
+        finally:
+            os.kill(pid, signal.SIGKILL)
+            os.close(master)
+            os.waitpid(pid, 0)
+
+    @unittest.skipUnless(shutil.which("zsh"), "no zsh")
+    def test_zsh_offers_every_verb_and_the_options_of_each(self):
+        self.zsh("heygenctl ", [verb + " " for verb in VERBS])
+        for verb in ("run", "list", "watch", "priority"):
+            self.zsh("heygenctl -q %s -v --" % verb,
+                     names(help_options(verb)) - {"--quiet", "--verbose"})
+        self.zsh("heygenctl run -q --profile ", ["balanced", "latency"])
+        self.zsh("heygenctl list --state error,", ["canceled", "paused"])
 
 
 if __name__ == "__main__":
