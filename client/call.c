@@ -257,8 +257,10 @@ static hg_err send_once(hg_client *c, const struct hg__request *r,
 {
 	hg_err err = hg__start(c, r, NULL);
 
-	if (err)
+	if (err) {
+		hg__breaker_undecided(&c->breaker);
 		return hg__error_say(&c->error, err, "out of memory");
+	}
 	if (!r->hold_s && !strcmp(r->method, "GET"))
 		c->stats.polls++;
 	err = await_answer(c);

@@ -215,8 +215,7 @@ HG_API void hg_request_init(hg_request *r, size_t size);
 HG_API hg_err hg_client_new(const hg_client_options *o, hg_client **client_out);
 
 /* hg_client_free -- closes the connection.  Free the watches before; jobs and
- * lists may outlive their client.  Does not block, save for a name look-up that
- * was interrupted and has not ended yet. */
+ * lists may outlive their client.  Does not block. */
 HG_API void hg_client_free(hg_client *c);
 
 /* hg_interrupt -- the call under way, else the next one, ends once with

@@ -24,6 +24,20 @@ static int64_t patience_ms(const hg_watch *w)
 	return w->limit_ms;
 }
 
+/* May the request under way be given up for something better? */
+static bool is_stale(const hg_watch *w)
+{
+	bool stays = w->errand == HG__ERRAND_STREAM ||
+		     w->errand == HG__ERRAND_EVENTS || w->request.hold_s;
+
+	if (!w->live)
+		return true;
+	if (w->errand == HG__ERRAND_LOOK && w->batch_count &&
+	    w->batch[0]->dropped)
+		return true;
+	return stays && (w->urgent || w->grown);
+}
+
 /* When there is something to do, if no byte comes before. */
 static int64_t wake_ms(const hg_watch *w)
 {
@@ -32,7 +46,7 @@ static int64_t wake_ms(const hg_watch *w)
 	if (w->dirty_head || (w->c->holder == w && w->c->answer.done))
 		return 0;
 	if (w->errand != HG__ERRAND_NONE)
-		ms = w->grown && w->live ? 0 : patience_ms(w);
+		ms = is_stale(w) ? 0 : patience_ms(w);
 	else if (w->live)
 		ms = w->urgent ? 0 : w->next_ms;
 	return ms;
@@ -60,20 +74,6 @@ void hg__watch_lost(hg_watch *w)
 }
 
 /* --- a step ---------------------------------------------------------------- */
-
-/* May the request under way be given up for something better? */
-static bool is_stale(const hg_watch *w)
-{
-	bool stays = w->errand == HG__ERRAND_STREAM ||
-		     w->errand == HG__ERRAND_EVENTS || w->request.hold_s;
-
-	if (!w->live)
-		return true;
-	if (w->errand == HG__ERRAND_LOOK && w->batch_count &&
-	    w->batch[0]->dropped)
-		return true;
-	return stays && (w->urgent || w->grown);
-}
 
 static void turn(hg_watch *w)
 {
@@ -245,6 +245,7 @@ hg_err hg_watch_drop(hg_watch *w, const char *id)
 		return hg__error_say(&w->c->error, HG_ENOTFOUND,
 				     "this watch does not follow that job");
 	hg__watch_drop_entry(w, e);
+	hg__watch_alarm(w);
 	return HG_OK;
 }
 

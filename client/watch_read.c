@@ -8,6 +8,7 @@
 #include <syslog.h>
 
 #define BUSY_PAUSE_MS 1000
+#define OTHERS_PAUSE_MS 300
 
 /* --- layers ---------------------------------------------------------------- */
 
@@ -169,14 +170,26 @@ static void look_failed(hg_watch *w, struct hg__entry *e,
 	}
 }
 
-static void look_answered(hg_watch *w, struct hg__entry *e)
+/* Our own server names the job it speaks of. */
+static bool is_about(const hg_watch *w, const struct hg__entry *e)
+{
+	char id[256];
+
+	return hg__wire_text(hg__body(w->c), "id", id, sizeof(id)) &&
+	       !strcmp(id, e->job->id);
+}
+
+static void look_answered(hg_watch *w, struct hg__entry *e, bool named)
 {
 	const struct hg__answer *a = &w->c->answer;
 	struct hg__verdict v = hg__judge_trouble(HG__TROUBLE_BODY);
 	int64_t retry_after_ms = a->retry_after[0]
 		? hg__retry_after_ms(a->retry_after, hg__unix_ms()) : -1;
-	hg_err err = hg__watch_take(w, e, hg__body(w->c),
-				    w->request.hold_s ? -1 : retry_after_ms);
+	hg_err err = HG_EPROTOCOL;
+
+	if (!named || is_about(w, e))
+		err = hg__watch_take(w, e, hg__body(w->c),
+				     w->request.hold_s ? -1 : retry_after_ms);
 
 	if (err == HG_ENOMEM) {
 		w->fatal = err;
@@ -184,7 +197,8 @@ static void look_answered(hg_watch *w, struct hg__entry *e)
 	}
 	if (err) {
 		hg__error_say(&w->c->error, err, "GET %s: the answer is JSON, "
-			      "but tells of no result", w->path.data);
+			      "but tells of no result of this job",
+			      w->path.data);
 		look_failed(w, e, &v, NULL);
 		return;
 	}
@@ -210,7 +224,7 @@ static void read_look(hg_watch *w, const struct hg__verdict *v,
 	}
 	e->form = HG__FORM_UNKNOWN;	/* the next look begins anew */
 	if (!v->err)
-		look_answered(w, e);
+		look_answered(w, e, form == HG__FORM_V1 && e->job->id);
 	else if (is_transient(v))
 		transient(w, v);
 	else if (!held || !is_refused(v))	/* else once more, not held */
@@ -315,9 +329,10 @@ static void read_events(hg_watch *w, const struct hg__verdict *v)
 {
 	struct hg__slice body = hg__body(w->c), rows, row, job;
 	const struct hg__answer *a = &w->c->answer;
+	bool any = false, ours = false;
 	char id[256];
 	int64_t next;
-	bool any = false;
+	hg_err err;
 
 	judge_hold(w, v, true);
 	if (v->err) {
@@ -335,10 +350,13 @@ static void read_events(hg_watch *w, const struct hg__verdict *v)
 	sensible(w);
 	while (hg__wire_next(&rows, &row)) {
 		any = true;
-		if (hg__wire_member(row, "job", &job) &&
-		    hg__wire_text(job, "id", id, sizeof(id)) &&
-		    hg__watch_answer(w, id, job, -1) == HG_ENOMEM) {
-			w->fatal = HG_ENOMEM;
+		if (!hg__wire_member(row, "job", &job) ||
+		    !hg__wire_text(job, "id", id, sizeof(id)))
+			continue;
+		err = hg__watch_answer(w, id, job, -1);
+		ours |= err == HG_OK;
+		if (err == HG_ENOMEM) {
+			w->fatal = err;
 			return;
 		}
 	}
@@ -346,9 +364,11 @@ static void read_events(hg_watch *w, const struct hg__verdict *v)
 		next = -1;
 	w->cursor = next;
 	w->next_ms = hg__now_ms();
-	if (any || !w->live)
+	if (ours || !w->live)
 		return;
-	if (a->took_ms < 1000)		/* not held: no faster than polls */
+	if (any)		/* of other people's jobs: not one by one */
+		hg__watch_sleep(w, OTHERS_PAUSE_MS, "others", NULL);
+	else if (a->took_ms < 1000)	/* not held: no faster than polls */
 		hg__watch_pace_all(w);
 }
 
@@ -431,7 +451,7 @@ int hg__watch_sink(void *user, const char *data, size_t n)
 	hg_client *c = w->c;
 	int64_t before_ms = w->sse.retry_ms;
 
-	if (!c->stream.seen || !c->reconnect.healthy_ms) {
+	if (!c->reconnect.up) {
 		c->stream.seen = true;
 		c->stream.failures = 0;
 		if (c->form == HG__FORM_UNKNOWN)

@@ -7,6 +7,7 @@ SYSTEM_TESTS = \
 	%D%/test_client_install.py \
 	%D%/test_client_plain.py \
 	%D%/test_client_probe.py \
+	%D%/test_client_tls.py \
 	%D%/test_client_wait.py \
 	%D%/test_ctl_table.py \
 	%D%/test_ctl_terminal.py \

@@ -281,6 +281,7 @@ ENDS = [("401", H.EAUTH), ("403", H.EAUTH), ("404", H.ENOTFOUND),
         ("HTML", H.EPROTOCOL), ("truncated_JSON", H.EPROTOCOL),
         ("deep_JSON", H.EPROTOCOL), ("9_MiB", H.EPROTOCOL),
         ("a_result_that_is_a_number", H.EPROTOCOL),
+        ("another_job", H.EPROTOCOL),
         ("a_redirect_to_itself", H.EPROTOCOL), ("no_HTTP", H.EPROTOCOL)]
 
 
@@ -316,6 +317,11 @@ class Wait(unittest.TestCase):
         self.assertAlmostEqual(time.monotonic() - began, 0.7, delta=0.5 * SLOW)
         self.assertIn("the last request failed", self.client.message)
         self.assertEqual(self.job.err, H.OK)
+
+    def test_a_job_of_another_name_that_has_ended_ends_nothing(self):
+        self.serve(ok(dict(DONE, id="k")), use=H.ETA)
+        self.assertEqual(self.client.wait(self.job, 20000), H.EPROTOCOL)
+        self.assertEqual(self.job.result, H.PENDING)
 
     def test_one_look_at_a_refusing_server_tells_why(self):
         self.serve(ok(GOOD), max_tries=2)
