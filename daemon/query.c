@@ -19,10 +19,12 @@ static int percent_byte(const char *digits)
 	return low < 0 || high + low == 0 ? -1 : high << 4 | low;
 }
 
-/* Decodes up to one of the characters in `ends`; NULL: malformed. */
-static const char *decode_piece(const char *from, const char *ends, char **to)
+/* Decodes up to `end`, '&' or the text's end; NULL: malformed. */
+static const char *decode_piece(const char *from, char end, char **to)
 {
-	for (; *from && !strchr(ends, *from); from++) {
+	char *out = *to;
+
+	for (; *from && *from != end && *from != '&'; from++) {
 		int byte = *from == '+' ? ' ' : (unsigned char)*from;
 
 		if (byte == '%') {
@@ -31,9 +33,10 @@ static const char *decode_piece(const char *from, const char *ends, char **to)
 				return NULL;
 			from += 2;
 		}
-		*(*to)++ = (char)byte;
+		*out++ = (char)byte;
 	}
-	*(*to)++ = '\0';
+	*out++ = '\0';
+	*to = out;
 	return from;
 }
 
@@ -56,13 +59,13 @@ bool query_parse(struct query *q, char *bytes, const char *text)
 		if (q->count == QUERY_PARAMETERS)
 			return false;
 		p->name = to;
-		text = decode_piece(text, "=&", &to);
+		text = decode_piece(text, '=', &to);
 		if (!text)
 			return false;
 		p->value = "";
 		if (*text == '=') {
 			p->value = to;
-			text = decode_piece(text + 1, "&", &to);
+			text = decode_piece(text + 1, '&', &to);
 			if (!text)
 				return false;
 		}
