@@ -1,0 +1,778 @@
+"""crash.py -- clients that remember, a daemon that dies, a checker.
+
+Client    a thread that submits, pauses, resumes, cancels, restarts, edits and
+          deletes jobs of its own and remembers every acknowledgement.  What
+          it got no answer to is unknown: done once or not at all.
+Watcher   a thread that follows the stream of all events across every crash.
+Arena     kills the daemon (or its workers) at random instants, starts it
+          again on the same state and lets nobody go on before the checker
+          has read every job that was touched: its state and its history.
+
+A job's changes are its one client's, so its history is known but for what it
+does by itself: that is held against the state machine.  By hand:
+
+    crash.py --rounds 1000 --seed 7 --victim daemon --clients 32
+"""
+import argparse
+import http.client
+import json
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from heygend import Daemon, Raw, Stream, alive, program, until  # noqa: E402
+
+FINAL = ("completed", "error", "canceled")
+CLIENTS_KINDS = ("paused", "resumed", "canceled", "changed", "removed")
+STAGES = ("download", "transcribe", "translate", "synthesize", "lip_sync",
+          "render")
+VERB_EVENT = {"pause": "paused", "resume": "resumed", "cancel": "canceled",
+              "restart": "restarted"}
+# kind: (from, to, the attempt's growth); None: the state it is in
+RULES = {
+    "submitted": [(None, "queued", 0)],
+    "started": [("queued", "running", 0)],
+    "stage": [("running", "running", 0)],
+    "paused": [("queued", "paused", 0), ("running", "paused", 0)],
+    "resumed": [("paused", "queued", 0)],
+    "canceled": [("queued", "canceled", 0), ("running", "canceled", 0),
+                 ("paused", "canceled", 0)],
+    "completed": [("running", "completed", 0)],
+    "failed": [("running", "error", 0), ("running", "queued", 0)],
+    "requeued": [("running", "queued", 0)],
+    "restarted": [("queued", "queued", 1), ("completed", "queued", 1),
+                  ("error", "queued", 1), ("canceled", "queued", 1)],
+    "removed": [(state, None, 0) for state in FINAL],
+}
+# what a job does without being asked
+BY_ITSELF = {
+    "queued": ("queued", "running", "completed", "error"),
+    "running": ("queued", "running", "completed", "error"),
+    "paused": ("paused",), "completed": ("completed",), "error": ("error",),
+    "canceled": ("canceled",),
+}
+SETTINGS = {
+    "status.default_job": "off", "log.level": "info", "jobs.slots": 6,
+    "jobs.restart_delay_ms": 20, "jobs.restart_delay_max_ms": 50,
+    "jobs.ttl_completed_s": 86400, "jobs.ttl_error_s": 86400,
+    "jobs.ttl_canceled_s": 86400, "jobs.tombstone_s": 86400,
+    "simulation.min_ms": 5, "simulation.max_ms": 150,
+    "simulation.error_rate": 0.2, "simulation.progress_interval_ms": 20,
+    "store.progress_write_ms": 50, "http.threads": 128,
+}
+
+
+class Wrong(AssertionError):
+    """A promise was broken."""
+
+
+class Unknown(Exception):
+    """No answer: it was done, or it was not."""
+
+
+def walk(events, strict=True):
+    """Holds a history against the state machine; the state it ends in."""
+    state, attempt, ended, stage, last, losses = None, 1, False, -1, 0, 0
+    for e in events:
+        kind, what = e["kind"], "%r in %r" % (e, [x["kind"] for x in events])
+        if e["seq"] <= last:
+            raise Wrong("not in order: " + what)
+        last = e["seq"]
+        if kind == "changed":
+            rules = [(state, state, 0)]
+        else:
+            rules = RULES[kind]
+        rule = [r for r in rules if r == (e["from"], e["to"], r[2])]
+        if e["from"] != state or not rule:
+            raise Wrong("impossible in state %s: %s" % (state, what))
+        if rule[0][2]:
+            attempt, ended, stage, losses = attempt + 1, False, -1, 0
+        if kind in ("completed", "failed", "canceled"):
+            if ended:
+                raise Wrong("ended twice: " + what)
+            ended = True
+        if kind == "restarted" and e["from"] == "queued" and \
+                (not events[events.index(e) - 1]["kind"] == "failed"):
+            raise Wrong("restarted out of nothing: " + what)
+        if kind == "stage":
+            if strict and STAGES.index(e["detail"]) <= stage:
+                raise Wrong("a stage twice: " + what)
+            stage = STAGES.index(e["detail"])
+        if e["detail"] == "worker_lost":
+            losses += 1
+            if kind == "failed" and losses < 3:
+                raise Wrong("given up too soon: " + what)
+        if e["attempt"] != attempt:
+            raise Wrong("attempt %d expected: %s" % (attempt, what))
+        state = e["to"]
+    return state
+
+
+class Job:
+    """What its client knows of a job.  kinds: the changes it has caused since
+    the last check, in order; maybe: the last one's, if that was unknown."""
+
+    def __init__(self, shown):
+        self.id, self.title = shown["id"], shown["title"]
+        self.state, self.version = shown["state"], shown["version"]
+        self.priority = shown["priority"]
+        self.kinds, self.maybe, self.known = ["submitted"], None, []
+        self.maybe_priority = None
+        self.seen_final = None
+        self.deleted = False
+        self.touched = True
+
+    def see(self, shown):
+        if shown["version"] < self.version:
+            raise Wrong("the version of %s went from %d back to %d" %
+                        (self.id, self.version, shown["version"]))
+        if self.seen_final and not self.maybe and \
+                shown["state"] != self.seen_final:
+            raise Wrong("%s was %s and is %s" % (self.id, self.seen_final,
+                                                 shown["state"]))
+        self.version = shown["version"]
+        if shown["state"] in FINAL:
+            self.seen_final = shown["state"]
+        self.state = shown["state"]
+
+    def did(self, kind):
+        self.touched = True
+        self.kinds.append(kind)
+        if kind == "restarted":
+            self.seen_final = None
+
+
+class Http:
+    """One kept connection to whatever daemon lives now."""
+
+    def __init__(self, arena):
+        self.arena, self.life, self.connection = arena, None, None
+
+    def ask(self, method, path, body=None, key=None):
+        """(status, JSON); Unknown if no answer came."""
+        arena, life = self.arena, self.arena.life
+        if self.connection is None or self.life != life:
+            self.close()
+            self.connection = http.client.HTTPConnection(
+                "127.0.0.1", arena.daemon.port or 1, timeout=20)
+            self.life = life
+        headers = {"Content-Type": "application/json"} if body else {}
+        if key:
+            headers["Idempotency-Key"] = key
+        try:
+            self.connection.request(method, path,
+                                    json.dumps(body) if body else None,
+                                    headers)
+            answer = self.connection.getresponse()
+            data = answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            self.close()
+            raise Unknown("%s %s: %r" % (method, path, error)) from None
+        if answer.status == 503:
+            code = json.loads(data).get("code")
+            if code == "store_unavailable":
+                raise Unknown("store_unavailable")
+        if answer.status == 500:
+            raise Wrong("500 for %s %s: %r" % (method, path, data))
+        return (answer.status, json.loads(data) if data else None,
+                answer.headers)
+
+    def close(self):
+        if self.connection is not None:
+            self.connection.close()
+            self.connection = None
+
+
+class Client(threading.Thread):
+    def __init__(self, arena, number):
+        super().__init__(daemon=True)
+        self.arena, self.number = arena, number
+        self.random = random.Random("%s/%d" % (arena.seed, number))
+        self.http = Http(arena)
+        self.jobs = []			# all that are known to be there
+        self.again = []			# keyed requests without an answer
+        self.lost = []			# titles submitted without key or answer
+        self.serial = 0
+
+    def run(self):
+        while self.arena.may_go_on(self):
+            try:
+                if self.again:
+                    self.repeat()
+                else:
+                    self.act()
+                self.arena.acknowledged += 1
+                time.sleep(self.random.random() * 0.01)
+            except Unknown:
+                self.arena.unknown += 1
+                self.arena.wait_for_the_next_life(self)
+            except Wrong as wrong:
+                self.arena.fail(str(wrong))
+            except Exception as error:	# pylint: disable=broad-except
+                self.arena.fail("client %d: %r" % (self.number, error))
+        self.http.close()
+
+    # --- submitting ---------------------------------------------------------
+
+    def fields(self):
+        self.serial += 1
+        r = self.random
+        fields = {"title": "%d.%d" % (self.number, self.serial),
+                  "priority": r.choice((-10, 0, 0, 10)),
+                  "on_error": r.choice(("stop", "restart"))}
+        if r.random() < 0.5:
+            fields["simulate"] = {"duration_ms": r.choice((1, 20, 80, 300))}
+        return fields
+
+    def key(self):
+        return "k-%d-%d" % (self.number, self.serial) \
+            if self.random.random() < 0.5 else None
+
+    def submit(self):
+        if self.random.random() < 0.2:
+            body = {"jobs": [self.fields() for _ in
+                             range(self.random.randint(1, 12))]}
+            request = ("/v1/jobs:batch", body, self.key())
+        else:
+            body = self.fields()
+            request = ("/v1/jobs", body, self.key())
+        try:
+            self.submitted(*request)
+        except Unknown:
+            if request[2]:
+                self.again.append((self.submitted, request))
+            else:
+                self.lost.append([f["title"] for f in
+                                  body.get("jobs", [body])])
+            raise
+
+    def submitted(self, path, body, key):
+        status, shown, _ = self.http.ask("POST", path, body, key)
+        if status == 503:
+            return
+        wanted = [f["title"] for f in body.get("jobs", [body])]
+        if status != 202:
+            raise Wrong("%d for a submission: %r" % (status, shown))
+        jobs = shown["jobs"] if "jobs" in shown else [shown]
+        if [job["title"] for job in jobs] != wanted:
+            raise Wrong("other jobs than were asked for: %r" % wanted)
+        self.jobs += [Job(job) for job in jobs]
+
+    def repeat(self):
+        do, request = self.again[0]
+        do(*request)
+        self.again.pop(0)
+
+    # --- changing -----------------------------------------------------------
+
+    def act(self):
+        live = [job for job in self.jobs[-40:] if not job.deleted]
+        choice = self.random.random()
+        if len(live) < 4 or choice < 0.15:
+            self.submit()
+        elif choice < 0.45:
+            self.look(self.random.choice(live))
+        elif choice < 0.55:
+            self.bulk(self.random.sample(live, min(len(live), 5)))
+        elif choice < 0.63:
+            self.patch(self.random.choice(live))
+        elif choice < 0.68:
+            self.delete(self.random.choice(live))
+        else:
+            self.verb(self.random.choice(live))
+
+    def look(self, job):
+        status, shown, _ = self.http.ask("GET", "/v1/jobs/" + job.id)
+        if status != 200:
+            raise Wrong("%d for %s, which was %s" % (status, job.id,
+                                                     job.state))
+        job.see(shown)
+
+    def choose_verb(self):
+        return self.random.choice(("pause", "resume", "resume", "cancel",
+                                   "restart"))
+
+    @staticmethod
+    def changes(job, verb):
+        """Does an acknowledged verb change it?"""
+        return not (verb == "pause" and job.state == "paused" or
+                    verb == "cancel" and job.state == "canceled" or
+                    verb == "resume" and job.state != "paused")
+
+    def verb(self, job):
+        verb = self.choose_verb()
+        try:
+            status, shown, _ = self.http.ask(
+                "POST", "/v1/jobs/%s:%s" % (job.id, verb))
+        except Unknown:
+            job.maybe, job.touched = VERB_EVENT[verb], True
+            raise
+        if status == 200:
+            if self.changes(job, verb):
+                job.did(VERB_EVENT[verb])
+            job.see(shown)
+        elif status not in (409, 503):
+            raise Wrong("%d for %s of %s" % (status, verb, job.id))
+
+    def bulk(self, jobs):
+        verb, key = self.choose_verb(), None
+        if self.random.random() < 0.5:
+            self.serial += 1
+            key = "b-%d-%d" % (self.number, self.serial)
+        try:
+            self.bulk_done(jobs, verb, key)
+        except Unknown:
+            for job in jobs:
+                job.maybe, job.touched = VERB_EVENT[verb], True
+            if key:
+                self.again.append((self.bulk_again, (jobs, verb, key)))
+            raise
+
+    def bulk_ask(self, jobs, verb, key):
+        status, shown, _ = self.http.ask(
+            "POST", "/v1/jobs:" + verb, {"ids": [j.id for j in jobs]}, key)
+        if status == 503:
+            return []
+        if status != 200 or [r["id"] for r in shown["results"]] != \
+                [j.id for j in jobs]:
+            raise Wrong("%d for a bulk %s: %r" % (status, verb, shown))
+        return shown["results"]
+
+    def bulk_done(self, jobs, verb, key):
+        for job, result in zip(jobs, self.bulk_ask(jobs, verb, key)):
+            if result["status"] == 200:
+                if self.changes(job, verb):
+                    job.did(VERB_EVENT[verb])
+                job.state = result["state"]
+
+    def bulk_again(self, jobs, verb, key):
+        """The same key again: whoever was changed then is not changed now."""
+        done = [job.was_done for job in jobs]
+        if any(done):
+            self.bulk_ask(jobs, verb, key)
+        else:
+            self.bulk_done(jobs, verb, key)
+
+    def patch(self, job):
+        priority = self.random.randint(-20, 20)
+        try:
+            status, shown, _ = self.http.ask(
+                "PATCH", "/v1/jobs/" + job.id, {"priority": priority})
+        except Unknown:
+            job.maybe, job.touched = "changed", True
+            job.maybe_priority = priority
+            raise
+        if status == 200:
+            if job.priority != priority:
+                job.did("changed")
+            job.priority = priority
+            job.see(shown)
+            if shown["priority"] != priority:
+                raise Wrong("priority %d was not taken" % priority)
+        elif status not in (409, 503):
+            raise Wrong("%d for PATCH of %s" % (status, job.id))
+
+    def delete(self, job):
+        try:
+            status, _, _ = self.http.ask("DELETE", "/v1/jobs/" + job.id)
+        except Unknown:
+            job.maybe, job.touched = "removed", True
+            raise
+        if status == 204:
+            job.deleted = job.touched = True
+        elif status not in (409, 503):
+            raise Wrong("%d for DELETE of %s" % (status, job.id))
+
+
+class Pauser(Client):
+    """Pauses and resumes the queue."""
+
+    def __init__(self, arena, number):
+        super().__init__(arena, number)
+        self.paused, self.sure = False, True
+
+    def act(self):
+        time.sleep(self.random.random() * 0.05)
+        paused = self.random.random() < 0.25
+        self.sure = False
+        status, _, _ = self.http.ask(
+            "POST", "/v1/queue:" + ("pause" if paused else "resume"))
+        if status == 200:
+            self.paused, self.sure = paused, True
+        elif status == 503:
+            self.sure = True
+
+    def check(self, asker):
+        now = asker.ask("GET", "/v1/queue")[1]["paused"]
+        if self.sure and now != self.paused:
+            raise Wrong("the queue's pause is %r after a crash, not %r" %
+                        (now, self.paused))
+        self.paused, self.sure = now, True
+
+
+class Watcher(threading.Thread):
+    """The stream of all events, from the first to the last, over all lives."""
+
+    def __init__(self, arena):
+        super().__init__(daemon=True)
+        self.arena, self.last, self.seen = arena, 0, []
+        self.over = False
+
+    def run(self):
+        while not self.over:
+            try:
+                self.follow()
+            except (OSError, EOFError):
+                pass
+            except AssertionError as wrong:
+                self.arena.fail("watcher: %s" % wrong)
+            time.sleep(0.02)
+
+    def follow(self):
+        raw = Raw(self.arena.daemon.port or 1, timeout=2)
+        raw.send(self.arena.daemon.message(
+            "GET", "/v1/events", None, {"Accept": "text/event-stream",
+                                        "Last-Event-ID": str(self.last)}))
+        status, headers = raw.head()
+        if status != 200:
+            raw.close()
+            return
+        with Stream(raw, status, headers) as stream:
+            while not self.over:
+                event = stream.event(2)
+                if event is None:
+                    return
+                if event["event"] != "state":
+                    raise Wrong("event %r after %d" % (event, self.last))
+                seq = int(event["id"])
+                if seq <= self.last or seq != event["data"]["seq"]:
+                    raise Wrong("%d after %d" % (seq, self.last))
+                self.last = seq
+                self.seen.append((seq, event["data"]["kind"]))
+
+
+class Arena:
+    def __init__(self, seed, clients, victim="daemon", settings=None,
+                 env=None, lossy=False):
+        self.seed, self.victim, self.lossy = seed, victim, lossy
+        self.random = random.Random(seed)
+        given = dict(SETTINGS)
+        if victim == "worker":		# they come back ever more slowly
+            given.update({"jobs.workers": 16, "jobs.slots": 1})
+        given.update(settings or {})
+        self.daemon = Daemon(given, env=env)
+        self.life = 0			# of the daemon
+        self.turn = threading.Condition()
+        self.halt, self.over, self.parked = True, False, set()
+        self.wrongs, self.acknowledged, self.unknown = [], 0, 0
+        self.kills, self.checked = 0, 0
+        self.asker = Http(self)
+        self.watcher = Watcher(self)
+        self.pauser = Pauser(self, 0)
+        self.clients = [Client(self, n + 1) for n in range(clients)]
+        self.clients.append(self.pauser)
+        for client in self.clients:
+            self.parked.add(client.number)
+
+    def fail(self, wrong):
+        with self.turn:
+            self.wrongs.append(wrong)
+            self.turn.notify_all()
+
+    # --- who runs when ------------------------------------------------------
+
+    def may_go_on(self, client):
+        with self.turn:
+            if self.halt:
+                self.parked.add(client.number)
+                self.turn.notify_all()
+            while self.halt and not self.over:
+                self.turn.wait(5)
+            self.parked.discard(client.number)
+            return not self.over and len(self.wrongs) == 0
+
+    def wait_for_the_next_life(self, client):
+        with self.turn:
+            life = self.life
+            self.parked.add(client.number)
+            self.turn.notify_all()
+            while (self.life == life and not self.over and
+                   self.victim != "worker"):
+                self.turn.wait(1)
+
+    def release(self):
+        with self.turn:
+            self.halt = False
+            self.life += 1
+            self.turn.notify_all()
+
+    def stop_all(self):
+        with self.turn:
+            self.halt = True
+        deadline = time.monotonic() + 60
+        with self.turn:
+            while len(self.parked) < len(self.clients) and not self.wrongs:
+                if time.monotonic() > deadline:
+                    raise Wrong("a client hangs; parked: %r" % self.parked)
+                self.turn.wait(1)
+
+    # --- what is done to it -------------------------------------------------
+
+    def strike(self):
+        """Kills; with the clients in full swing."""
+        time.sleep(self.random.random() * 0.4)
+        if self.victim == "worker":
+            pids = self.daemon.children()
+            for pid in self.random.sample(pids, min(len(pids), 1)):
+                os.kill(pid, signal.SIGKILL)
+                self.kills += 1
+            return
+        workers = self.daemon.children()
+        if not self.lossy and self.random.random() < 0.1:
+            self.daemon.stop()
+        else:
+            self.daemon.kill()
+        self.kills += 1
+        self.daemon.port = None
+        until(lambda: not any(alive(pid) for pid in workers),
+              "that the workers leave")
+
+    def revive(self):
+        while self.random.random() < 0.1:	# some die in their cradle
+            self.daemon.spawn()
+            time.sleep(self.random.random() * 0.05)
+            self.daemon.kill()
+            self.kills += 1
+        self.daemon.start()
+        self.life += 1
+
+    # --- the checker --------------------------------------------------------
+
+    def history(self, id):
+        events, after = [], 0
+        while True:
+            status, shown, _ = self.asker.ask(
+                "GET", "/v1/jobs/%s/events?limit=500&after=%d" % (id, after))
+            if status != 200:
+                raise Wrong("%d for the history of %s" % (status, id))
+            events += shown["events"]
+            if len(shown["events"]) < 500:
+                return events
+            after = events[-1]["seq"]
+
+    def check_history(self, job, events):
+        seen = [e for e in events if not self.lossy or e["kind"] != "stage"]
+        if seen[:len(job.known)] != job.known:
+            raise Wrong("the history of %s was %r and is %r" %
+                        (job.id, job.known, seen))
+        new = seen[len(job.known):]
+        asked = [e["kind"] for e in new if e["kind"] in CLIENTS_KINDS or
+                 e["kind"] == "submitted" or
+                 e["kind"] == "restarted" and e["from"] in FINAL]
+        sure = list(job.kinds)
+        job.was_done = bool(job.maybe) and asked == sure + [job.maybe]
+        if asked != sure and not job.was_done:
+            raise Wrong("%s: acknowledged %r, perhaps %r; the history has %r" %
+                        (job.id, sure, job.maybe, new))
+        job.known = seen
+
+    def check(self, job):
+        self.checked += 1
+        status, shown, _ = self.asker.ask("GET", "/v1/jobs/" + job.id)
+        if status == 410 and (job.deleted or job.maybe == "removed"):
+            job.deleted, job.touched = True, False
+            return
+        if status != 200 or job.deleted:
+            raise Wrong("%d for %s, acknowledged as %s" %
+                        (status, job.id, "deleted" if job.deleted
+                         else job.state))
+        events = self.history(job.id)
+        state = walk(events, not self.lossy)
+        self.check_history(job, events)
+        if self.lossy:
+            job.version = 0
+        priorities = {job.priority}
+        if job.maybe == "changed":
+            priorities.add(job.maybe_priority)
+        if shown["priority"] not in priorities:
+            raise Wrong("priority %d of %s, not %r" %
+                        (shown["priority"], job.id, priorities))
+        if job.was_done and job.maybe == "restarted":
+            job.seen_final = None
+        job.see(shown)
+        if state not in BY_ITSELF[shown["state"]]:
+            raise Wrong("%s is %s, its history says %s" %
+                        (job.id, shown["state"], state))
+        job.priority, job.kinds = shown["priority"], []
+        job.maybe = job.maybe_priority = None
+        job.touched = False
+
+    def check_touched(self):
+        self.pauser.check(self.asker)
+        for client in self.clients:
+            for job in client.jobs:
+                if job.touched:
+                    self.check(job)
+            for job in self.random.sample(client.jobs,
+                                          min(5, len(client.jobs))):
+                self.check(job)
+
+    # --- the whole ----------------------------------------------------------
+
+    def rounds(self, rounds, seconds):
+        begun = time.monotonic()
+        self.daemon.start()
+        for thread in self.clients + [self.watcher]:
+            thread.start()
+        while self.kills < rounds and time.monotonic() - begun < seconds:
+            self.release()
+            self.strike()
+            if self.victim == "worker":
+                if self.random.random() < 0.95:
+                    continue
+                self.stop_all()
+            else:
+                self.stop_all()
+                self.revive()
+            if not self.wrongs:
+                self.check_touched()
+            if self.wrongs:
+                raise Wrong(self.wrongs[0])
+
+    def repeat_what_is_unknown(self):
+        for client in self.clients:
+            while client.again:
+                client.repeat()
+
+    def all_end(self):
+        """Nothing is stuck: whoever is not final gets there."""
+        self.asker.ask("POST", "/v1/queue:resume")
+        self.pauser.paused = False
+        left = {job.id: job for client in self.clients
+                for job in client.jobs if not job.deleted}
+
+        def ended():
+            for id, state in self.states(list(left)[:100]):
+                if state == "paused":
+                    self.asker.ask("POST", "/v1/jobs/%s:resume" % id)
+                    left[id].did("resumed")
+                    left[id].state = "queued"
+                elif state in FINAL:
+                    del left[id]
+            return not left
+        until(ended, "that every job ends", 120)
+
+    def states(self, ids):
+        jobs = self.asker.ask("GET", "/v1/jobs?ids=" + ",".join(ids))[1]
+        return [(job["id"], job["state"]) for job in jobs["jobs"]]
+
+    def check_database(self):
+        path = os.path.join(self.daemon.state_dir, "jobs.db")
+        db = sqlite3.connect("file:%s?mode=ro" % path, uri=True)
+        try:
+            titles = {}
+            for title, in db.execute("SELECT title FROM job"):
+                titles[title] = titles.get(title, 0) + 1
+            seqs = [row for row in db.execute(
+                "SELECT seq, kind FROM event ORDER BY seq")]
+        finally:
+            db.close()
+        doubled = [title for title in titles if titles[title] > 1]
+        if doubled:
+            raise Wrong("submitted once, there twice: %r" % doubled)
+        for client in self.clients:
+            for job in client.jobs:
+                titles.pop(job.title, None)
+            for lost in client.lost:
+                there = [title in titles for title in lost]
+                if any(there) and not all(there):
+                    raise Wrong("half a batch is there: %r" % lost)
+                for title in lost:
+                    titles.pop(title, None)
+        if titles:
+            raise Wrong("jobs that nobody submitted: %r" % titles)
+        if not self.lossy and self.watcher.seen != [
+                (seq, kind) for seq, kind in seqs
+                if seq <= self.watcher.last]:
+            raise Wrong("the stream has not told what the history has: %r" %
+                        sorted(set(self.watcher.seen) ^ set(seqs)))
+
+    def finish(self):
+        self.stop_all()
+        self.repeat_what_is_unknown()
+        self.check_touched()
+        for client in self.clients:
+            for job in client.jobs:
+                job.touched = not job.deleted
+        self.all_end()
+        self.check_touched()
+        last = self.asker.ask("GET", "/v1/events?after=0&wait=0")
+        if last[0] != 200:
+            raise Wrong("the history cannot be read")
+        with self.turn:
+            self.over = True
+            self.turn.notify_all()
+        for client in self.clients:
+            client.join(20)
+        self.watcher.over = True
+        self.watcher.join(20)
+        self.asker.close()
+        self.daemon.stop(clean_log=self.victim != "nonsense")
+        self.check_database()
+        subprocess.run([program("heygend"), "--check-store",
+                        "--state-dir", self.daemon.state_dir], check=True, timeout=60,
+                       stdout=subprocess.DEVNULL)
+
+    def run(self, rounds, seconds):
+        """Raises Wrong, or returns the summary."""
+        begun = time.monotonic()
+        try:
+            self.rounds(rounds, seconds)
+            self.finish()
+            if self.wrongs:
+                raise Wrong(self.wrongs[0])
+        except BaseException:
+            with self.turn:
+                self.over = True
+                self.turn.notify_all()
+            self.watcher.over = True
+            print("# seed %s failed; the daemon's log ends:\n# %s" % (
+                self.seed, "\n# ".join(self.daemon.log().splitlines()[-30:])),
+                flush=True)
+            raise
+        finally:
+            self.daemon.remove()
+        return ("%d kills of the %s, %d acknowledged changes and looks, %d "
+                "unknown, %d jobs, %d checks: nothing lost; seed %s, %.0f s" %
+                (self.kills, self.victim, self.acknowledged, self.unknown,
+                 sum(len(c.jobs) for c in self.clients), self.checked,
+                 self.seed, time.monotonic() - begun))
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rounds", type=int, default=1000)
+    parser.add_argument("--seconds", type=float, default=600)
+    parser.add_argument("--clients", type=int, default=32)
+    parser.add_argument("--seed", default=str(random.randrange(1 << 32)))
+    parser.add_argument("--victim", choices=("daemon", "worker"),
+                        default="daemon")
+    args = parser.parse_args()
+    print("crash: seed %s" % args.seed, flush=True)
+    arena = Arena(args.seed, args.clients, args.victim)
+    try:
+        print("crash: " + arena.run(args.rounds, args.seconds))
+    except AssertionError as wrong:
+        print("crash: FAILED, --seed %s --victim %s: %s" % (
+            args.seed, args.victim, wrong))
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
