@@ -1,8 +1,9 @@
-/* assets.h -- the dashboard's files, embedded at build time.
+/* assets.h -- the files that are embedded at build time.
  *
- * web/embed.sh makes the table out of web/.  Everything is constant, ready to
- * be sent as it is: the type, the tag, the plain bytes and the same bytes
- * compressed.  Served below "/"; "/" itself is "/index.html". */
+ * web/embed.sh makes the tables: assets is the dashboard, out of web/, served
+ * below "/" to everybody ("/" itself is "/index.html"); documents is the API's
+ * description, out of doc/.  Everything is constant, ready to be sent as it
+ * is: the type, the tag, the plain bytes and the same bytes compressed. */
 #ifndef DAEMON_ASSETS_H
 #define DAEMON_ASSETS_H
 
@@ -18,5 +19,7 @@ struct asset {
 
 extern const struct asset assets[];	/* by path, ascending (strcmp) */
 extern const size_t asset_count;
+extern const struct asset documents[];	/* "/openapi.json" */
+extern const size_t document_count;
 
 #endif

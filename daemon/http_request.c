@@ -39,7 +39,8 @@ static const char *date_now(struct workspace *w)
 
 static const char *cache_rule(const struct request *r)
 {
-	if (strcmp(r->path, "/v1") == 0 || strncmp(r->path, "/v1/", 4) == 0)
+	if (strcmp(r->path, "/v1") == 0 || strncmp(r->path, "/v1/", 4) == 0 ||
+	    strcmp(r->path, "/openapi.json") == 0)
 		return "private, no-cache";
 	/* what the dashboard is made of says so itself */
 	return r->route && r->route->run == route_asset && r->reply.bytes

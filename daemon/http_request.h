@@ -214,6 +214,7 @@ void route_about(struct request *r);		/* route_about.c */
 void route_healthz(struct request *r);
 void route_readyz(struct request *r);
 void route_metrics(struct request *r);
+void route_openapi(struct request *r);		/* route_openapi.c */
 void route_asset(struct request *r);		/* route_asset.c */
 void route_events(struct request *r);		/* route_events.c */
 

@@ -51,6 +51,7 @@ const struct route routes[] = {
 	GET("/healthz", route_healthz, ROUTE_OPEN),
 	GET("/readyz", route_readyz, ROUTE_OPEN),
 	GET("/metrics", route_metrics, 0),
+	GET("/openapi.json", route_openapi, 0),
 	GET("/", route_asset, ROUTE_OPEN),
 };
 const size_t route_count = sizeof(routes) / sizeof(routes[0]);

@@ -72,6 +72,7 @@ libdaemon_la_SOURCES = \
 	%D%/route_job.c \
 	%D%/route_jobs.c \
 	%D%/route_metrics.c \
+	%D%/route_openapi.c \
 	%D%/route_queue.c \
 	%D%/route_result.c \
 	%D%/route_status.c \

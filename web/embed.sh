@@ -1,17 +1,20 @@
 #!/bin/sh
-# embed.sh -- turns files into the C table that daemon/assets.h declares.
-#	embed.sh SOURCE_DIR NAME... > assets.c
+# embed.sh -- turns files into one of the C tables that daemon/assets.h
+# declares: assets or documents.
+#	embed.sh asset SOURCE_DIR NAME... > assets.c
 # The same files give the same bytes, whatever the date, order or place.
 set -eu
 export LC_ALL=C
-source_dir=$1
-shift
+table=$1
+source_dir=$2
+shift 2
 
 type_of() {
 	case $1 in
 	*.html) echo 'text/html; charset=utf-8' ;;
 	*.css) echo 'text/css; charset=utf-8' ;;
 	*.js) echo 'text/javascript; charset=utf-8' ;;
+	*.json) echo 'application/json' ;;
 	*.svg) echo 'image/svg+xml' ;;
 	*.txt) echo 'text/plain; charset=utf-8' ;;
 	*) echo "embed.sh: $1: no content type for this name" >&2; exit 1 ;;
@@ -34,7 +37,7 @@ for name in $names; do
 	n=$((n + 1))
 done
 
-printf '\nconst struct asset assets[] = {\n'
+printf '\nconst struct asset %ss[] = {\n' "$table"
 n=0
 for name in $names; do
 	type=$(type_of "$name")
@@ -45,4 +48,5 @@ for name in $names; do
 ROW
 	n=$((n + 1))
 done
-printf '};\nconst size_t asset_count = sizeof assets / sizeof *assets;\n'
+printf '};\nconst size_t %s_count = sizeof %ss / sizeof *%ss;\n' \
+	"$table" "$table" "$table"

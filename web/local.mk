@@ -24,10 +24,10 @@ EXTRA_DIST += \
 
 noinst_LTLIBRARIES += libassets.la
 libassets_la_SOURCES = daemon/assets.h
-nodist_libassets_la_SOURCES = %D%/assets.c
+nodist_libassets_la_SOURCES = %D%/assets.c doc/documents.c
 CLEANFILES += %D%/assets.c
 
 %D%/assets.c: %D%/embed.sh %D%/local.mk $(WEB_ASSETS:%=web/%)
 	$(AM_V_GEN)$(MKDIR_P) %D% && \
-	$(SHELL) $(srcdir)/%D%/embed.sh $(srcdir)/%D% $(WEB_ASSETS) > $@.tmp && \
+	$(SHELL) $(srcdir)/%D%/embed.sh asset $(srcdir)/%D% $(WEB_ASSETS) > $@.tmp && \
 	mv $@.tmp $@
