@@ -434,6 +434,8 @@ static int on_event(void *user, const struct hg__sse_event *event)
 		err = event_state(w, data);
 	if (err == HG_ENOMEM)
 		w->fatal = err;
+	if (err == HG_EPROTOCOL && !strcmp(event->type, "progress"))
+		return 0;		/* nice to have, no more */
 	if (err) {
 		w->stream_bad = true;
 		return 1;

@@ -151,6 +151,33 @@ class Layers(Base):
                          H.OK)
         self.assertEqual((c.stats.calls, reports), (calls, [H.COMPLETED]))
 
+    def test_a_retry_after_stands_in_for_an_estimate(self):
+        s = self.server(set())
+        s.retry_after = 2
+        c = self.client(s, use=H.ETA)
+        job = H.Job(id=s.add())
+        for fields in ("remaining_ms", "estimated_completion_at"):
+            del s.jobs[job.id][fields]
+        later(2, s.end, job.id)
+        self.assertEqual(c.wait(job, 20000), H.OK)
+        self.assertLessEqual(c.stats.calls, 3)
+
+    def test_progress_is_told_by_a_stream_whatever_else_it_says(self):
+        s = self.server()
+        c = self.client(s)
+        job = H.Job(id=s.add())
+
+        def stream(request):
+            yield (b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; "
+                   b"charset=utf-8\r\n\r\n" + s.sse(1, job.id))
+            yield b'event: progress\ndata: {"other":1}\n\n'
+            s.end(job.id)
+            yield s.sse(2, job.id)
+        s.stream = stream
+        self.assertEqual(c.wait(job, 20000, lambda j: 0), H.OK)
+        self.assertEqual(c.stats.calls, 1)
+        self.assertEqual(s.requests[0].query.get("progress"), "1")
+
     def test_a_job_paused_for_long_is_not_lost(self):
         s = self.server(set())
         c = self.client(s, use=H.ETA, delay_price=100)
