@@ -112,6 +112,7 @@ libdaemon_la_LIBADD = libassets.la libcore.la $(CIVETWEB_LIBS) $(CJSON_LIBS) \
 $(libdaemon_la_OBJECTS): sql/sql.h
 
 sbin_PROGRAMS += heygend
+dist_man_MANS += %D%/heygend.8
 heygend_SOURCES = %D%/main.c
 heygend_CPPFLAGS = $(AM_CPPFLAGS) -DPKGLIBEXECDIR='"$(pkglibexecdir)"'
 heygend_LDADD = libdaemon.la

@@ -32,7 +32,8 @@ static const struct {
 	  "copy the job database there, also while heygend runs, and end" },
 	{ { "check-store", no_argument, NULL, OPT_CHECK_STORE }, NULL,
 	  "check the job database, also while heygend runs, and end" },
-	{ { "help", no_argument, NULL, OPT_HELP }, NULL, "print this, and end" },
+	{ { "help", no_argument, NULL, OPT_HELP }, NULL,
+	  "print the options, and end" },
 	{ { "version", no_argument, NULL, OPT_VERSION }, NULL,
 	  "print the version, and end" },
 };

@@ -1,4 +1,5 @@
 # sql/: the schema, the views for people, and one statement a file
+dist_man_MANS += %D%/heygend-jobs.5
 SQL_SCHEMA = \
 	%D%/schema/001-first.sql \
 	$(NULL)
