@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #define EVENTS_A_TURN 16
+#define BODY_KEPT ((size_t)1 << 20)
 #define TURNS_MAX 64		/* of curl's own zero time-outs, in one turn */
 
 struct hg__transport {
@@ -381,6 +382,8 @@ static void reset_answer(struct hg__answer *a)
 {
 	struct hg__buf body = a->body;
 
+	if (body.cap > BODY_KEPT)	/* one huge answer is no reason */
+		hg__buf_free(&body);
 	hg__buf_clear(&body);
 	memset(a, 0, sizeof(*a));
 	a->body = body;

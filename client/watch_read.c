@@ -325,6 +325,13 @@ static void read_cursor(hg_watch *w, const struct hg__verdict *v)
 	w->next_ms = hg__now_ms();
 }
 
+static bool is_true(struct hg__slice object, const char *key)
+{
+	struct hg__slice value;
+
+	return hg__wire_member(object, key, &value) && value.at[0] == 't';
+}
+
 static void read_events(hg_watch *w, const struct hg__verdict *v)
 {
 	struct hg__slice body = hg__body(w->c), rows, row, job;
@@ -360,7 +367,8 @@ static void read_events(hg_watch *w, const struct hg__verdict *v)
 			return;
 		}
 	}
-	if (next < w->cursor)		/* another history: look at all again */
+	/* a gap, or another history: look at all of them again */
+	if (is_true(body, "reset") || next < w->cursor)
 		next = -1;
 	w->cursor = next;
 	w->next_ms = hg__now_ms();

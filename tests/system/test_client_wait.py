@@ -295,6 +295,25 @@ class Many(Base):
                 s.end(j.id)
         self.assertEqual(c.wait_many(jobs, 0, 0), H.OK)
 
+    def test_a_cursor_that_was_reset_loses_nobody(self):
+        s = self.server({"hold", "cursor", "bulk"})
+        c = self.client(s, use=H.HOLD | H.BULK)
+        jobs = [H.Job(id=s.add()) for _ in range(3)]
+        resets = [1]
+
+        def reset(request):
+            if "wait" not in request.query or not resets:
+                return False
+            resets.pop()
+            for j in jobs:
+                s.end(j.id)
+            return Reply(200, {"events": [], "next": s.seq, "reset": True})
+        s.fail = reset
+        self.assertEqual(c.wait_many(jobs, 0, 20000), H.OK, c.message)
+        self.assertEqual([r.path for r in s.requests],
+                         ["/v1/events", "/v1/jobs"] * 1 + ["/v1/events"] * 2 +
+                         ["/v1/jobs"])
+
     def test_a_stream_that_breaks_in_the_middle_loses_nobody(self):
         s = self.server()
         c = self.client(s)
