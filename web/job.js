@@ -31,8 +31,10 @@ const SENTENCES = {
 
 const sentence = (e) => SENTENCES[e.kind]?.(e) ?? e.kind;
 
-// A glyph for each event: that of the state it led to, if to a new one.
-const glyph = (e) => (e.to && e.to !== e.from ? e.to : "dot");
+// An event bears the mark of what it brought.
+const GLYPHS = { submitted: "queued", started: "running", paused: "paused",
+	resumed: "queued", canceled: "canceled", completed: "completed",
+	failed: "error", requeued: "queued", restarted: "queued" };
 
 // The stretches between events: { from, to, state, stage }.
 function stretches(events, end) {
@@ -296,7 +298,7 @@ export class JobPage {
 				? `+${span(Date.parse(e.at) - Date.parse(before.at))}` : "";
 			list.append(h("li", { class: e.kind === "stage" ? "stage" : "",
 				"data-kind": e.kind },
-				icon(glyph(e)),
+				icon(GLYPHS[e.kind] ?? "dot"),
 				h("span", { class: "what" }, sentence(e)),
 				h("time", { datetime: e.at }, clockMs(e.at)),
 				h("span", { class: "delta" }, delta)));

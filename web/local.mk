@@ -20,6 +20,8 @@ WEB_ASSETS = \
 EXTRA_DIST += \
 	%D%/embed.sh \
 	$(WEB_ASSETS:%=web/%) \
+	%D%/screenshots/job-dark.png \
+	%D%/screenshots/jobs.png \
 	$(NULL)
 
 noinst_LTLIBRARIES += libassets.la
