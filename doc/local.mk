@@ -1,5 +1,8 @@
 # doc/: the description of the API, embedded in heygend; what Prometheus and
-# Grafana take.
+# Grafana take; how nginx stands before it.
+dist_doc_DATA = \
+	%D%/nginx-heygend.conf \
+	$(NULL)
 nodist_doc_DATA = %D%/openapi.json
 EXTRA_DIST += \
 	%D%/openapi.json.in \

@@ -16,6 +16,7 @@ SYSTEM_TESTS = \
 	%D%/test_ctl_wait.py \
 	%D%/test_life.py \
 	%D%/test_manuals.py \
+	%D%/test_proxy.py \
 	%D%/test_service.py \
 	%D%/test_unit.py \
 	%D%/test_wire_access.py \
