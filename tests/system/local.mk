@@ -15,7 +15,9 @@ SYSTEM_TESTS = \
 	%D%/test_ctl_verbs.py \
 	%D%/test_ctl_wait.py \
 	%D%/test_life.py \
+	%D%/test_log.py \
 	%D%/test_manuals.py \
+	%D%/test_notify.py \
 	%D%/test_proxy.py \
 	%D%/test_service.py \
 	%D%/test_unit.py \
@@ -27,6 +29,7 @@ SYSTEM_TESTS = \
 	%D%/test_sqlite3.py \
 	%D%/test_waiting.py \
 	%D%/test_store_faults.py \
+	%D%/test_store_tools.py \
 	%D%/test_wire_keys.py \
 	%D%/test_wire_wait.py \
 	%D%/test_worker.py \

@@ -1,0 +1,75 @@
+"""The log has nothing secret in it, whatever comes in and however much is
+logged; and nothing that comes in can forge a line of it."""
+import os
+import re
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from heygend import Daemon, main, until  # noqa: E402
+
+KEY = "right-key-0123456789"
+WRONG = "wrong-key-0123456789"
+SECRET = "s3cret-never-to-be-logged"
+EVENT = re.compile(r"<[0-7]>[a-z_]+(\.[a-z_]+)+( [a-z_]+=\S.*)?$")
+
+
+class Log(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.keys = tempfile.NamedTemporaryFile("w")	# mode 0600
+        cls.addClassCleanup(cls.keys.close)
+        cls.keys.write("# operators\n%s\n" % KEY)
+        cls.keys.flush()
+        cls.daemon = Daemon({"http.api_key_file": cls.keys.name,
+                             "simulation.min_ms": 1, "simulation.max_ms": 1,
+                             "log.level": "debug"})
+        cls.addClassCleanup(cls.daemon.remove)
+        cls.daemon.start()
+
+    def ask(self, method, path, body=None, **headers):
+        return self.daemon.request(method, path, body, headers=headers)
+
+    def logged(self, mark):
+        """The log, once the request with that id is in it."""
+        until(lambda: "request_id=" + mark in self.daemon.log(),
+              "that %s is logged" % mark)
+        return self.daemon.log()
+
+    def test_no_key_is_logged_right_or_wrong(self):
+        for n, (name, value) in enumerate((
+                ("Authorization", "Bearer " + KEY), ("X-Api-Key", KEY),
+                ("Authorization", "Bearer " + WRONG), ("X-Api-Key", WRONG),
+                ("Authorization", "Basic " + WRONG), ("Cookie", WRONG))):
+            answer = self.ask("GET", "/v1/queue", **{
+                name: value, "Request-Id": "key-%d" % n})
+            self.assertEqual(answer.status, 200 if n < 2 else 401)
+        log = self.logged("key-5")
+        self.assertNotIn(KEY, log)
+        self.assertNotIn(WRONG, log)
+
+    def test_no_body_is_logged_good_or_bad(self):
+        bodies = ({"title": SECRET, "tags": [SECRET],
+                   "source_url": "https://user:%s@a.example/" % SECRET},
+                  {"priority": SECRET}, {SECRET: SECRET, "max_attempts": 0},
+                  ("{\"title\": \"%s" % SECRET).encode())
+        for n, body in enumerate(bodies):
+            self.ask("POST", "/v1/jobs", body, Authorization="Bearer " + KEY,
+                     **{"Request-Id": "body-%d" % n,
+                        "Idempotency-Key": SECRET})
+        self.assertNotIn(SECRET, self.logged("body-3"))
+
+    def test_no_query_is_logged(self):
+        self.ask("GET", "/v1/jobs?tag=a&api_key=" + SECRET,
+                 Authorization="Bearer " + KEY, **{"Request-Id": "query"})
+        self.assertNotIn(SECRET, self.logged("query"))
+
+    def test_a_path_cannot_forge_a_line(self):
+        self.ask("GET", "/v1/x%0A<3>forged.event%20a=b", **{
+            "Authorization": "Bearer " + KEY, "Request-Id": "forged"})
+        for line in self.logged("forged").splitlines():
+            self.assertRegex(line, EVENT)
+
+
+main(Log)

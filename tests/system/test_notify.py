@@ -1,0 +1,96 @@
+"""What the service manager is told, by a socket of the test's own."""
+import os
+import re
+import signal
+import socket
+import sys
+import time
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from heygend import BUILDDIR, DEADLINE, Daemon, main, until  # noqa: E402
+
+
+def tells():
+    """Was libsystemd there when it was configured?"""
+    with open(os.path.join(BUILDDIR, "config.h")) as config:
+        return re.search(r"^#define HAVE_SYSTEMD 1", config.read(), re.M)
+
+
+class Notify(unittest.TestCase):
+    watchdog_s = 0.6
+
+    def setUp(self):
+        if not tells():
+            self.skipTest("heygend was built without libsystemd")
+        self.daemon = Daemon({
+            "status.default_job": "off", "jobs.workers": 1, "jobs.slots": 2,
+            "simulation.min_ms": 60000, "simulation.max_ms": 60000})
+        self.addCleanup(self.daemon.remove)
+        path = os.path.join(self.daemon.dir, "notify")
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.addCleanup(self.socket.close)
+        self.socket.bind(path)
+        self.daemon.env.update({
+            "NOTIFY_SOCKET": path,
+            "WATCHDOG_USEC": str(int(self.watchdog_s * 1000000))})
+        self.daemon.start()
+
+    def message(self):
+        """The next one, as a dict."""
+        self.socket.settimeout(DEADLINE)
+        text = self.socket.recv(4096).decode()
+        return dict(line.split("=", 1) for line in text.splitlines())
+
+    def next_with(self, key):
+        end = time.monotonic() + DEADLINE
+        while time.monotonic() < end:
+            message = self.message()
+            if key in message:
+                return message
+        raise AssertionError("nothing said " + key)
+
+    def usec(self):
+        return time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+
+    def test_it_is_ready_when_it_answers(self):
+        self.assertEqual(self.next_with("READY"), {"READY": "1"})
+        self.assertEqual(self.daemon.get("/readyz").status, 200)
+        self.daemon.stop()
+
+    def test_the_watchdog_is_fed_in_time_while_nothing_happens(self):
+        self.next_with("WATCHDOG")
+        for _ in range(5):
+            before = time.monotonic()
+            self.next_with("WATCHDOG")
+            self.assertLess(time.monotonic() - before, self.watchdog_s)
+        self.daemon.stop()
+
+    def test_its_status_counts_jobs(self):
+        for _ in range(5):
+            self.daemon.submit()
+        until(lambda: self.next_with("STATUS")["STATUS"] ==
+              "2 running, 3 queued", "the status")
+        self.daemon.stop()
+
+    def test_a_reload_is_announced_with_its_time_and_ended(self):
+        for settings in ({"jobs.max_attempts": 4}, {"jobs.max_attempts": 0}):
+            self.next_with("WATCHDOG")
+            before = self.usec()
+            self.daemon.reload(settings)
+            message = self.next_with("RELOADING")
+            self.assertEqual(message["RELOADING"], "1")
+            self.assertGreaterEqual(int(message["MONOTONIC_USEC"]), before)
+            self.assertLessEqual(int(message["MONOTONIC_USEC"]), self.usec())
+            self.next_with("READY")
+        self.daemon.stop(clean_log=False)	# it refused the second
+
+    def test_a_stop_is_announced_with_the_time_it_may_take(self):
+        self.daemon.process.send_signal(signal.SIGTERM)
+        message = self.next_with("STOPPING")
+        self.assertEqual(message["STOPPING"], "1")
+        self.assertGreater(int(message["EXTEND_TIMEOUT_USEC"]), 10000000)
+        self.daemon.wait(0)
+
+
+main(Notify)
