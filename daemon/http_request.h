@@ -63,6 +63,7 @@ struct http {
 	uint64_t thread_count, fault_count;
 	uint64_t request_salt, fault_seed;
 	bool draining;
+	bool default_begun;		/* default_job = first_request: done */
 	/* who waits for the last request, or sleeps a fault's latency */
 	pthread_mutex_t lock;
 	pthread_cond_t moved;

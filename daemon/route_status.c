@@ -7,21 +7,19 @@
 /* [status] default_job = first_request: this may be it. */
 static void want_default_job(struct request *r)
 {
-	static const uint8_t uuid[16];
-	struct job_view view;
+	struct http *h = r->http;
 	struct command *c;
 
-	if (r->http->settings->status_default_job !=
-	    DEFAULT_JOB_FIRST_REQUEST)
+	if (h->settings->status_default_job != DEFAULT_JOB_FIRST_REQUEST ||
+	    __atomic_load_n(&h->default_begun, __ATOMIC_RELAXED))
 		return;
-	if (board_find(r->http->board, uuid, &view) != LOOKUP_NONE) {
-		job_view_release(&view);
-		return;
-	}
+	/* also if it is there: one that ended in an earlier life begins anew */
 	c = command_new(COMMAND_DEFAULT_JOB);
 	if (c) {
-		c->if_match = -1;
 		command_run(r, c);
+		if (c->outcome == OUTCOME_OK)
+			__atomic_store_n(&h->default_begun, true,
+					 __ATOMIC_RELAXED);
 	}
 	command_free(c);	/* if it failed, the look says what is there */
 }

@@ -397,6 +397,11 @@ class DefaultJob(Case):
             d.advance(5000)
             self.assertEqual(d.get("/status").json["result"], "completed")
             self.assertEqual(d.job("default")["attempt"], 1)
+            d.stop()
+            d.restart()
+            self.assertEqual(d.job("default")["state"], "completed")
+            self.assertEqual(d.get("/status").json["result"], "pending")
+            self.assertEqual(d.job("default")["attempt"], 2)
         with Daemon(dict(self.settings, **{"status.default_job": "off"})) as d:
             self.problem(d.get("/status"), 404, "no_default_job")
 
