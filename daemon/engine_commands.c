@@ -92,6 +92,12 @@ static const struct job *find_draft(struct engine *e, const uint8_t uuid[16])
 	return NULL;
 }
 
+/* What succeeded with a job that has gone since is answered as gone. */
+static enum outcome replayed_item(enum outcome then, const struct job *now)
+{
+	return then == OUTCOME_OK && !now ? OUTCOME_GONE : then;
+}
+
 static int replay(struct engine *e, struct command *c,
 		  const struct idempotency *entry)
 {
@@ -114,7 +120,9 @@ static int replay(struct engine *e, struct command *c,
 			job = find_draft(e, entry->uuids[i]);
 		memcpy(c->results[i].uuid, entry->uuids[i], 16);
 		if (entry->item_status)
-			result_set(&c->results[i], entry->item_status[i], job);
+			result_set(&c->results[i],
+				   replayed_item(entry->item_status[i], job),
+				   job);
 		else
 			result_set(&c->results[i],
 				   job ? OUTCOME_OK : OUTCOME_GONE, job);

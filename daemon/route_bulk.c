@@ -47,6 +47,18 @@ static enum outcome look_closer(struct http *h,
 	return result->outcome;
 }
 
+/* The state that a job is in, or was in when it went. */
+static const char *state_of(struct http *h,
+			    const struct command_result *result)
+{
+	struct wire_gone gone;
+
+	if (result->job)
+		return job_state_name(result->job->state);
+	return find_gone(h, result->uuid, LOOKUP_NONE, NULL, &gone) == 0
+		       ? job_state_name(gone.state) : NULL;
+}
+
 static void add_result(struct request *r, const char *id,
 		       const struct command_result *result)
 {
@@ -60,9 +72,7 @@ static void add_result(struct request *r, const char *id,
 	text_int(t, outcome_status(outcome));
 	if (outcome == OUTCOME_OK || outcome == OUTCOME_REMOVED) {
 		text_literal(t, ",\"state\":");
-		text_json_string(t, result->job
-					    ? job_state_name(result->job->state)
-					    : NULL);
+		text_json_string(t, state_of(r->http, result));
 	} else {
 		text_literal(t, ",\"code\":");
 		text_json_string(t, outcome_code(outcome));
@@ -103,7 +113,8 @@ static void bulk_run(struct request *r, struct bulk *b)
 	c->uuids = (const uint8_t (*)[16])b->uuids;
 	if (!command_prepare(r, c))
 		goto out;
-	if (b->known > 0)
+	/* a key is kept even if nothing in the list is an id */
+	if (b->known > 0 || c->has_key)
 		command_run(r, c);
 	if (c->outcome == OUTCOME_OK)
 		reply_results(r, b, c);

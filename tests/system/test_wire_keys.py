@@ -74,6 +74,31 @@ class IdempotencyKeys(heygend.Case):
         self.assertEqual(again.status, 200)
         self.assertFalse(self.daemon.get("/v1/queue").json["paused"])
 
+    def test_a_bulk_verb_replayed_tells_which_jobs_have_gone_since(self):
+        ids = [self.daemon.submit(simulate=LONG)["id"] for _ in range(2)]
+        self.post("/v1/jobs:cancel", {"ids": ids}, "gone")
+        self.daemon.delete("/v1/jobs/" + ids[0])
+        again = self.post("/v1/jobs:cancel", {"ids": ids}, "gone")
+        self.assertEqual(again.json["results"], [
+            {"id": ids[0], "status": 410, "code": "job_gone"},
+            {"id": ids[1], "status": 200, "state": "canceled"}])
+        first = self.post("/v1/jobs:delete", {"ids": ids[1:]}, "away")
+        self.assertEqual(first.json["results"], [
+            {"id": ids[1], "status": 204, "state": "canceled"}])
+        again = self.post("/v1/jobs:delete", {"ids": ids[1:]}, "away")
+        self.assertEqual(again.headers["idempotency-replayed"], "true")
+        self.assertEqual(again.json, first.json)
+
+    def test_a_bulk_verb_on_no_job_at_all_keeps_its_key(self):
+        for ids in ([], ["x"]):
+            key = "none-%d" % len(ids)
+            first = self.post("/v1/jobs:pause", {"ids": ids}, key)
+            again = self.post("/v1/jobs:pause", {"ids": ids}, key)
+            self.assertEqual((again.status, again.json), (200, first.json))
+            self.assertEqual(again.headers.get("idempotency-replayed"), "true")
+            self.problem(self.post("/v1/jobs:pause", {"ids": ["y"]}, key),
+                         422, "idempotency_mismatch")
+
     def test_the_clock_is_not_moved_twice_by_one_key(self):
         first = self.post("/v1/clock:advance", {"ms": 5000}, "tick")
         self.assertEqual(first.status, 200)
