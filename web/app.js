@@ -526,6 +526,10 @@ function listen() {
 		$(document.body.dataset.view === "job" ? "#job-title"
 			: "#jobs-title").focus();
 	});
+	on("#new-button", "click", () => {	// where the form is far below
+		forms.list.open = true;
+		$("#new-form [name=title]").focus();
+	});
 	on("#queue-toggle", "click", toggleQueue);
 	on("#new-form", "submit", submit);
 	on("#key form", "submit", keyGiven);
@@ -542,8 +546,6 @@ function listen() {
 
 listen();
 setHidden($("#key-button"), !key.get());
-if (matchMedia("(max-width: 56rem)").matches)
-	$("#new").open = false;
 route();
 refreshQueue().catch((error) => {
 	if (error instanceof Refusal && error.status !== 401)

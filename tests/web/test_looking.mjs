@@ -71,6 +71,17 @@ for (const screen of SCREENS) {
 	});
 }
 
+test("on a small screen the form is one press away", async () => {
+	const daemon = await Daemon.start();
+	const page = await open(daemon, "/",
+		{ viewport: { width: 320, height: 640 } });
+	await connected(page);
+	await button(page, "New job").click();
+	await page.keyboard.type("Launch");
+	await page.keyboard.press("Enter");
+	await page.getByRole("link", { name: "Launch" }).waitFor();
+});
+
 test("every target is at least 24 px in both directions", async () => {
 	const { daemon, failed } = await given();
 	for (const width of [320, 1280]) {
