@@ -101,23 +101,11 @@ static int keys_read(FILE *file, const char *path, struct keys **k,
 	return r;
 }
 
-/* The service manager lets the service read its credentials by an access
- * list, whose mask stat(2) shows as the group's mode.  The directory is the
- * service's alone. */
-static bool is_credential(const char *path)
-{
-	const char *directory = getenv("CREDENTIALS_DIRECTORY");
-	size_t length = directory ? strlen(directory) : 0;
-
-	return length > 0 && strncmp(path, directory, length) == 0 &&
-	       path[length] == '/' && !strstr(path + length, "/../");
-}
-
 static int keys_check_file(int fd, const char *path, char *message,
 			   size_t size)
 {
-	mode_t others = is_credential(path) ? S_IRWXO | S_IWGRP | S_IXGRP
-					    : S_IRWXG | S_IRWXO;
+	/* the group may read: root's file, the service's group */
+	const mode_t others = S_IRWXO | S_IWGRP;
 	struct stat st;
 
 	if (fstat(fd, &st) < 0) {
@@ -129,8 +117,8 @@ static int keys_check_file(int fd, const char *path, char *message,
 		return -EINVAL;
 	}
 	if (st.st_mode & others) {
-		snprintf(message, size, "%s: may be read by others (mode "
-			 "%04o); chmod 0600 it", path,
+		snprintf(message, size, "%s: is open to others (mode "
+			 "%04o); chmod 0640 it, or 0600", path,
 			 (unsigned)(st.st_mode & 07777));
 		return -EPERM;
 	}

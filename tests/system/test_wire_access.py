@@ -1,6 +1,8 @@
 """Who may come in: keys, hosts, origins."""
 import os
+import shutil
 import subprocess
+import tempfile
 import unittest
 
 import heygend
@@ -69,6 +71,20 @@ class KeyFiles(unittest.TestCase):
 
     def test_a_file_that_others_can_read_is_refused(self):
         self.refused(KEY, 0o644)
+
+    def test_a_file_that_its_group_can_read_is_taken(self):
+        folder = tempfile.mkdtemp(prefix="heygend-keys-")
+        try:
+            path = os.path.join(folder, "keys")
+            with open(path, "w") as file:
+                file.write(KEY + "\n")
+            os.chmod(path, 0o640)
+            with heygend.Daemon({"http.api_key_file": path}) as daemon:
+                self.assertEqual(daemon.get("/v1").status, 401)
+                self.assertEqual(daemon.get("/v1", headers={
+                    "X-Api-Key": KEY}).status, 200)
+        finally:
+            shutil.rmtree(folder)
 
     def test_a_short_key_is_refused(self):
         self.refused("k" * 15)
