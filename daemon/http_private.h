@@ -21,6 +21,7 @@ struct workspace {
  * has, as an Allow header has them.  Also sets the request's id. */
 struct allow {
 	char methods[64];		/* "" : no such path */
+	bool open;			/* no key is asked for */
 };
 void request_route(struct request *r, struct allow *allow);
 size_t route_index(const struct route *route);	/* NULL: the last one */

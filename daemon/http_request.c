@@ -346,7 +346,7 @@ static bool take_query(struct request *r)
 
 static void request_run(struct request *r)
 {
-	struct allow allow = { "" };
+	struct allow allow = { "", false };
 	bool routed;
 
 	take_path(r);
@@ -356,8 +356,7 @@ static void request_run(struct request *r)
 	routed = r->route != NULL;
 	if (!request_admit_origin(r))
 		return;
-	if (!(routed && r->route->flags & ROUTE_OPEN) && !is_preflight(r) &&
-	    !request_admit_key(r))
+	if (!allow.open && !is_preflight(r) && !request_admit_key(r))
 		return;
 	if (request_fault(r))
 		return;
@@ -458,7 +457,7 @@ int request_serve(struct http *h, struct mg_connection *conn)
 static bool reject_method(struct request *r)
 {
 	const struct mg_request_info *info = r->info;
-	struct allow allow = { "" };
+	struct allow allow = { "", false };
 
 	if (!info->http_version || strncmp(info->http_version, "1.", 2) != 0 ||
 	    info->num_headers != 0 || r->method != METHOD_OTHER || !*r->path)

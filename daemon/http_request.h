@@ -32,7 +32,8 @@ enum route_flags {
 	ROUTE_OPEN = 1,			/* no key is asked for */
 	ROUTE_JSON = 2,			/* takes a JSON body */
 	ROUTE_BATCH = 4,		/* up to max_batch_bytes of it */
-	ROUTE_PATCH = 8			/* application/merge-patch+json too */
+	ROUTE_PATCH = 8,		/* application/merge-patch+json too */
+	ROUTE_CLOCK = 16		/* is there with a manual clock only */
 };
 struct route {
 	enum method method;

@@ -1,5 +1,6 @@
 #include "daemon/http_private.h"
 
+#include "core/clock.h"
 #include "daemon/assets.h"
 
 #include <stdio.h>
@@ -46,7 +47,8 @@ const struct route routes[] = {
 	  NULL },
 	{ METHOD_POST, "/v1/queue:resume", route_queue_verb, 0, VERB_RESUME,
 	  NULL },
-	POST("/v1/clock:advance", route_clock_advance, ROUTE_JSON),
+	POST("/v1/clock:advance", route_clock_advance,
+	     ROUTE_JSON | ROUTE_CLOCK),
 	GET("/v1", route_about, 0),
 	GET("/healthz", route_healthz, ROUTE_OPEN),
 	GET("/readyz", route_readyz, ROUTE_OPEN),
@@ -128,9 +130,11 @@ void request_route(struct request *r, struct allow *allow)
 
 	for (size_t i = 0; i < route_count; i++) {
 		if (!path_match(routes[i].pattern, r->path, &r->id,
-				&r->id_length))
+				&r->id_length) ||
+		    (routes[i].flags & ROUTE_CLOCK && !clock_is_manual()))
 			continue;
 		methods |= 1u << routes[i].method;
+		allow->open |= routes[i].flags & ROUTE_OPEN;
 		if (method_fits(routes[i].method, r->method)) {
 			r->route = &routes[i];
 			return;
@@ -138,6 +142,7 @@ void request_route(struct request *r, struct allow *allow)
 	}
 	if (methods == 0 && is_asset(r->path)) {
 		methods = 1u << METHOD_GET;
+		allow->open = true;
 		if (method_fits(METHOD_GET, r->method)) {
 			r->route = &asset_route;
 			return;

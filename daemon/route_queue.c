@@ -1,6 +1,5 @@
 #include "daemon/http_request.h"
 
-#include "core/clock.h"
 #include "daemon/body.h"
 #include "daemon/wire_json.h"
 
@@ -58,17 +57,10 @@ static void clock_advance(struct request *r, struct command *c)
 void route_clock_advance(struct request *r)
 {
 	struct complaints complaints = { 0 };
-	struct command *c = NULL;
-	cJSON *body = NULL;
+	struct command *c = command_new(COMMAND_CLOCK_ADVANCE);
+	cJSON *body = body_parse(r->body ? r->body : "", r->body_length,
+				 &complaints);
 
-	if (!clock_is_manual()) {
-		reply_problem(&r->reply, 404, "no_route",
-			      "The clock is not a manual one.");
-		return;
-	}
-	c = command_new(COMMAND_CLOCK_ADVANCE);
-	body = body_parse(r->body ? r->body : "", r->body_length,
-			  &complaints);
 	if (!c)
 		reply_no_memory(r);
 	else if (!body || !advance_of_body(body, r->prefer.strict,

@@ -48,6 +48,8 @@ class Keys(heygend.Case):
     def test_health_and_the_dashboard_need_no_key(self):
         for path in ("/", "/healthz", "/readyz", "/style.css"):
             self.assertEqual(self.daemon.get(path).status, 200, path)
+            self.assertEqual(self.daemon.request("OPTIONS", path).status, 204)
+            self.problem(self.daemon.post(path), 405, "method_not_allowed")
 
     def test_no_key_is_ever_logged(self):
         self.daemon.get("/v1", headers={"X-Api-Key": KEY})
