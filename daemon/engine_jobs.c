@@ -467,21 +467,24 @@ static int collect_one(struct engine *e, int64_t seq)
 	return r < 0 ? r : turn_remove(e, slot);
 }
 
+/* Twice as many as come, so that however fast they come, they also go. */
 int job_collect(struct engine *e)
 {
-	int64_t seqs[512];
-	int limit = COLLECT_MIN, n, r = 0;
+	int limit = e->turn.submitted * 2 > COLLECT_MIN
+			    ? e->turn.submitted * 2 : COLLECT_MIN;
+	int64_t *seqs;
+	int n, r;
 
 	if (e->next_expiry_ms > e->turn.now_ms)
 		return 0;
-	if (e->turn.submitted * 2 > COLLECT_MIN)
-		limit = e->turn.submitted * 2 > 512 ? 512
-						    : e->turn.submitted * 2;
+	seqs = malloc((size_t)limit * sizeof(*seqs));
+	if (!seqs)
+		return -ENOMEM;
 	n = store_expired(e->store, e->turn.now_ms, seqs, limit);
-	if (n < 0)
-		return n;
+	r = n < 0 ? n : 0;
 	for (int i = 0; r == 0 && i < n; i++)
 		r = collect_one(e, seqs[i]);
+	free(seqs);
 	if (n == limit)
 		e->turn.more = true;
 	else

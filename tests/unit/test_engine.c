@@ -286,6 +286,46 @@ START_TEST(a_key_used_twice_in_one_turn_submits_once)
 }
 END_TEST
 
+#define MANY 600
+
+static void turn_of_many(struct submission *many)
+{
+	struct command *c = hand_over(COMMAND_SUBMIT);
+
+	c->count = MANY;
+	c->submissions = many;
+	ck_assert_int_eq(engine_turn_whole(engine), 0);
+}
+
+START_TEST(a_turn_removes_twice_as_many_as_it_takes_in)
+{
+	static struct submission many[MANY];
+	static uint8_t uuids[MANY][16];
+	struct command *c;
+
+	given_engine();
+	for (int i = 0; i < MANY; i++)
+		many[i] = (struct submission){ .on_error = -1, .ttl_s = 1,
+					       .not_before_ms = TIME_NONE };
+	turn_of_many(many);
+	for (int i = 0; i < MANY; i++)
+		memcpy(uuids[i], engine->commands.at[0]->results[i].uuid, 16);
+	drop_commands();
+	c = hand_over(COMMAND_VERB);
+	c->verb = VERB_CANCEL;
+	c->bulk = true;
+	c->count = MANY;
+	c->uuids = (const uint8_t (*)[16])uuids;
+	ck_assert_int_eq(engine_turn_whole(engine), 0);
+	drop_commands();
+	clock_advance_to(GIVEN_NOW_MS + 1000);
+	turn_of_many(many);
+	drop_commands();
+	ck_assert_int_eq(board_count(engine->board), MANY);
+	end_engine();
+}
+END_TEST
+
 int main(void)
 {
 	const struct given_loop loops[] = {
@@ -293,6 +333,7 @@ int main(void)
 		  3 },
 		{ an_answer_in_hand_does_not_follow_the_job, 1 },
 		{ a_key_used_twice_in_one_turn_submits_once, 1 },
+		{ a_turn_removes_twice_as_many_as_it_takes_in, 1 },
 	};
 
 	return given_run_loops("engine", loops, sizeof(loops) / sizeof(*loops));
