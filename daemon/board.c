@@ -376,6 +376,7 @@ struct live {
 	int64_t remaining_ms, completion_ms;
 	uint32_t slot;			/* SLOT_NONE: not on the board */
 	struct index_look look;		/* what was counted last */
+	bool started;			/* since: it waits for nobody */
 };
 
 /* Counted once for each queue: kept for the next who looks. */
@@ -411,7 +412,7 @@ static void view_queued(struct board *b, const struct live *live,
 	delay = job->eligible_ms > view->now_ms
 			? job->eligible_ms - view->now_ms : 0;
 	view->remaining_ms = delay + look.own_ms;
-	if (slots > 0 && look.running >= slots)
+	if (slots > 0 && look.running >= slots && !live->started)
 		view->remaining_ms += (remaining + look.ahead_ms) / slots;
 	if (b->moving)
 		view->completion_ms = view->now_ms + view->remaining_ms;
@@ -488,6 +489,11 @@ static bool is_seq(const struct job *job, const void *key)
 	return job->seq == *(const int64_t *)key;
 }
 
+static bool is_running(const struct job *job, const void *key)
+{
+	return is_seq(job, key) && job->state == JOB_RUNNING;
+}
+
 static bool is_version(const struct job *job, const void *key)
 {
 	return job->seq == ((const struct job *)key)->seq &&
@@ -552,6 +558,13 @@ void board_view(struct board *b, struct job *job, struct job_view *view_out)
 			     .completion_ms = TIME_NONE, .slot = SLOT_NONE };
 	uint32_t slot = board_slot_of_seq(b, job->seq);
 
+	/* a free slot is filled in the turn that queues a job: what holds it
+	 * then is this very job */
+	if (job->state == JOB_QUEUED && slot != SLOT_NONE &&
+	    slot_take(b, slot, is_running, &job->seq, &view, &live)) {
+		job_unref(view.job);
+		live.started = true;
+	}
 	/* live numbers only if the run in hand is the one that goes on */
 	if (job->state == JOB_RUNNING) {
 		live.remaining_ms = index_own_ms(b->index, job);

@@ -304,6 +304,18 @@ class Life(Case):
         self.daemon.post("/v1/queue:pause")
         self.assertIsNone(self.job(fourth)["estimated_completion_at"])
 
+    def test_a_job_that_starts_at_once_does_not_wait_for_itself(self):
+        with Daemon(dict(self.settings, **{"jobs.workers": 1,
+                                           "jobs.slots": 1})) as d:
+            answer = d.post("/v1/jobs", {"simulate": {"duration_ms": 4000}})
+            self.assertEqual(answer.json["remaining_ms"], 4000)
+            self.assertEqual(answer.headers["retry-after"], "4")
+            id = answer.json["id"]
+            d.verb(id, "pause")
+            self.assertEqual(d.verb(id, "resume").json["remaining_ms"], 4000)
+            again = d.submit(simulate={"duration_ms": 1000})
+            self.assertEqual(again["remaining_ms"], 4000 + 1000)
+
     def test_an_estimate_that_errs_errs_less_towards_the_end(self):
         with Daemon(dict(MANUAL, **{"simulation.eta_error": 0.5})) as d:
             for _ in range(2):
