@@ -19,6 +19,7 @@
 #define BACKOFF_MIN_MS 100
 #define BACKOFF_MAX_MS 5000
 #define HEALTHY_MS 10000	/* after that the back-off begins anew */
+#define LATE_MS 1000		/* a look that late is not the workers' fault */
 #define LEAVE_MS 2000		/* a worker's time to see EOF and go */
 
 extern char **environ;
@@ -32,6 +33,7 @@ struct worker {
 	int64_t backoff_ms;
 	int64_t restarts;
 	int64_t tick;			/* last clock order it has settled */
+	int64_t asked_ms;		/* real monotonic: since when it owes one */
 	int64_t next_ms;		/* its next stage change or end */
 	struct order *outbox;
 	size_t head, count, size;	/* orders from head on are unsent */
@@ -48,6 +50,7 @@ struct crew {
 	struct order settings, clock;
 	bool has_settings, has_clock;
 	int64_t tick, restarts;
+	int64_t due_ms;			/* when crew_timers wants to be called */
 	pid_t *gone;			/* killed or left, not yet reaped */
 	size_t gone_count;
 	struct worker workers[CREW_MAX];
@@ -69,7 +72,7 @@ struct crew *crew_new(const char *path, unsigned count, int64_t slots,
 	crew->slots = slots;
 	crew->epoll_fd = epoll_fd;
 	crew->events = *events;
-	crew->silence_ms = INT64_MAX;
+	crew->silence_ms = crew->due_ms = INT64_MAX;
 	for (unsigned i = 0; i < crew->count; i++) {
 		crew->workers[i].fd = -1;
 		crew->workers[i].backoff_ms = BACKOFF_MIN_MS;
@@ -181,8 +184,13 @@ void crew_set_clock(struct crew *crew, int64_t now_ms, double rate)
 	if (rate > 0)
 		crew->clock.clock.since_ns = now_ms * 1000000;
 	crew->has_clock = true;
-	for (unsigned i = 0; i < crew->count; i++)
+	for (unsigned i = 0; i < crew->count; i++) {
+		struct worker *w = &crew->workers[i];
+
+		if (w->tick == crew->tick - 1)
+			w->asked_ms = clock_real_mono_ms();
 		(void)crew_order(crew, i + 1, &crew->clock);
+	}
 }
 
 void crew_set_silence(struct crew *crew, int64_t worker_timeout_s)
@@ -246,7 +254,7 @@ static void start(struct crew *crew, unsigned i, int64_t now)
 	w->head = w->count = 0;
 	w->blocked = false;
 	w->watched = EPOLLIN;
-	w->started_ms = w->heard_ms = now;
+	w->started_ms = w->heard_ms = w->asked_ms = now;
 	w->since_ms = clock_wall_ms();
 	w->tick = 0;
 	w->next_ms = INT64_MAX;
@@ -312,31 +320,79 @@ void crew_child_exited(struct crew *crew)
 	crew->gone_count = kept;
 }
 
+static int64_t earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Time in which nobody looked (we were stopped, or very late) is nobody's
+ * silence: the workers may have been stopped as well. */
+static void forgive(struct crew *crew, int64_t now)
+{
+	int64_t late = now - crew->due_ms;
+
+	if (late < LATE_MS)
+		return;
+	log_warning("crew.late", "ms=%lld", (long long)late);
+	for (unsigned i = 0; i < crew->count; i++) {
+		struct worker *w = &crew->workers[i];
+
+		w->heard_ms = earlier(w->heard_ms + late, now);
+		w->asked_ms = earlier(w->asked_ms + late, now);
+	}
+}
+
+/* Why it must go; NULL: it need not.  A worker that talks but owes an answer
+ * to what it was told does not listen. */
+static const char *fault(const struct crew *crew, const struct worker *w,
+			 int64_t now)
+{
+	if (now - w->heard_ms >= crew->silence_ms)
+		return "silent";
+	if (w->tick != crew->tick && now - w->asked_ms >= crew->silence_ms)
+		return "it does not listen";
+	return NULL;
+}
+
+/* When to look at a living worker again. */
+static int64_t look_at_ms(const struct crew *crew, const struct worker *w,
+			  int64_t now)
+{
+	int64_t at = w->heard_ms + (w->watched & EPOLLIN
+					    ? crew->silence_ms
+					    : crew->silence_ms / 3);
+
+	if (at < now)		/* it was looked at and said nothing */
+		at = w->heard_ms + crew->silence_ms;
+	return w->tick == crew->tick
+		       ? at : earlier(at, w->asked_ms + crew->silence_ms);
+}
+
 int64_t crew_timers(struct crew *crew)
 {
 	int64_t now = clock_real_mono_ms(), next = INT64_MAX;
 
+	if (crew->due_ms != INT64_MAX)
+		forgive(crew, now);
 	for (unsigned i = 0; i < crew->count; i++) {
 		struct worker *w = &crew->workers[i];
+		const char *why = w->fd < 0 || crew->silence_ms == INT64_MAX
+					  ? NULL : fault(crew, w, now);
 		int64_t at;
 
 		if (w->fd < 0 && now >= w->start_at_ms)
 			start(crew, i, now);
-		else if (w->fd >= 0 && now - w->heard_ms >= crew->silence_ms)
-			lose(crew, i, "silent");
+		else if (why)
+			lose(crew, i, why);
 		if (w->fd < 0)
 			at = w->start_at_ms;
 		else if (crew->silence_ms == INT64_MAX)
 			continue;
 		else
-			at = w->heard_ms + (w->watched & EPOLLIN
-						    ? crew->silence_ms
-						    : crew->silence_ms / 3);
-		if (at < now)		/* it was looked at and said nothing */
-			at = w->heard_ms + crew->silence_ms;
-		if (at < next)
-			next = at;
+			at = look_at_ms(crew, w, now);
+		next = earlier(next, at);
 	}
+	crew->due_ms = next;
 	return next;
 }
 

@@ -180,10 +180,13 @@ const char *engine_not_ready(struct engine *e)
 void engine_on_record(void *user, unsigned worker, const struct record *r)
 {
 	struct engine *e = user;
+	struct kept_record *kept;
 	struct slot_note *note;
 	struct job *job;
 	uint32_t slot;
-	size_t at;
+	/* whatever a worker says, it is not from the future */
+	int64_t now_ms = clock_mono_ms();
+	int64_t at_ms = r->at_ms < now_ms ? r->at_ms : now_ms;
 
 	if (r->slot >= e->runs.count)
 		return;
@@ -193,13 +196,16 @@ void engine_on_record(void *user, unsigned worker, const struct record *r)
 	    job->state != JOB_RUNNING || job->worker != worker)
 		return;
 	note = board_note(e->board, slot);
+	if (note->kept && e->records.at[note->kept - 1].record.kind !=
+				  RECORD_PROGRESS)
+		return;			/* nothing follows an end */
 	if (r->progress > job->progress)
 		note->progressed = true;
 	if (r->kind == RECORD_PROGRESS) {
 		note->reported = true;
 		board_report(e->board, slot, r->progress, r->remaining_ms,
-			     r->at_ms);
-		if (r->stage == job->stage && !note->kept)
+			     at_ms);
+		if (r->stage <= job->stage && !note->kept)
 			return;
 	}
 	if (!note->kept) {
@@ -211,10 +217,11 @@ void engine_on_record(void *user, unsigned worker, const struct record *r)
 		}
 		note->kept = ++e->records.count;
 	}
-	at = note->kept - 1;
-	e->records.at[at].worker = worker;
-	e->records.at[at].record = *r;
-	e->records.at[at].record.slot = slot;
+	kept = &e->records.at[note->kept - 1];
+	kept->worker = worker;
+	kept->record = *r;
+	kept->record.slot = slot;
+	kept->record.at_ms = at_ms;
 }
 
 void engine_on_lost(void *user, unsigned worker)
@@ -287,9 +294,10 @@ static int finish_turn(struct engine *e, int r)
 /* What happened counts before what is asked. */
 int engine_turn_whole(struct engine *e)
 {
-	int r = 0;
+	int r;
 
 	turn_begin(e);
+	r = job_follow_clock(e);
 	for (size_t i = 0; r == 0 && i < e->records.count; i++)
 		r = job_record(e, &e->records.at[i]);
 	for (size_t i = 0; r == 0 && i < e->lost.count; i++)
@@ -564,7 +572,6 @@ static void on_event(struct engine *e, uint32_t what, int signal_fd)
 		on_signal(e, signal_fd);
 	else if (what == EPOLL_CLOCK) {
 		(void)!read(e->clock_fd, &count, sizeof(count));
-		log_info("clock.set", NULL);
 		watch_wall_clock(e);
 	}
 	/* a worker's socket: the turn reads them all in rotation */

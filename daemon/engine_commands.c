@@ -270,6 +270,7 @@ static void do_resume(struct engine *e, struct job *job)
 	} else {
 		job->eligible_ms += now - job->paused_ms;
 	}
+	job->eligible_ms = job_eligible_ms(e, job);
 	job->state = JOB_QUEUED;
 	job->paused_ms = TIME_NONE;
 }

@@ -12,6 +12,7 @@
 #define LOSSES_MAX 3		/* workers a job may lose without progress */
 #define LIVE_ROWS_S 2000	/* live rows a second, in all */
 #define COLLECT_MIN 64
+#define STEP_MIN_MS 1000		/* of the wall clock, to be worth a look */
 
 /* --- steps that several stories share ------------------------------------------- */
 
@@ -77,12 +78,40 @@ void job_stop_run(struct engine *e, uint32_t slot, struct job *job,
 	job->worker = 0;
 }
 
-/* The wall time of a worker's instant. */
-static int64_t wall_of(const struct engine *e, int64_t at_ms)
+/* restart_delay_ms, doubling with each attempt of this budget. */
+static int64_t restart_delay(const struct engine *e, uint32_t used)
 {
-	int64_t ago = e->turn.mono_ms - at_ms;
+	int64_t delay = e->settings->jobs_restart_delay_ms;
+	int64_t most = e->settings->jobs_restart_delay_max_ms;
 
-	return ago > 0 ? e->turn.now_ms - ago : e->turn.now_ms;
+	for (uint32_t i = 1; i < used && delay < most; i++)
+		delay *= 2;
+	return delay < most ? delay : most;
+}
+
+int64_t job_eligible_ms(const struct engine *e, const struct job *job)
+{
+	uint32_t used = job->attempt - job->budget_from;
+	int64_t latest = e->turn.now_ms;
+
+	if (job->eligible_ms == job->not_before_ms)
+		return job->eligible_ms;	/* that is a promise */
+	if (used > 0)
+		latest += restart_delay(e, used);
+	return job->eligible_ms < latest ? job->eligible_ms : latest;
+}
+
+/* The wall time of a worker's instant; not before the run's attempt began,
+ * unless the clock has been set back since. */
+static int64_t wall_of(const struct engine *e, const struct job *job,
+		       int64_t at_ms)
+{
+	int64_t now = e->turn.now_ms, ago = e->turn.mono_ms - at_ms;
+	int64_t at = ago > 0 ? now - ago : now;
+
+	if (at < job->started_ms)
+		at = job->started_ms < now ? job->started_ms : now;
+	return at;
 }
 
 /* --- dispatch --------------------------------------------------------------------- */
@@ -178,15 +207,19 @@ static const struct job *job_of(struct engine *e, unsigned worker,
 
 static int record_stage(struct engine *e, const struct record *r)
 {
-	struct job *job = turn_edit(e, r->slot);
+	const struct job *now = turn_job(e, r->slot);
 	struct live_row row;
+	struct job *job;
 
+	if (r->stage <= now->stage)	/* stages only go forward */
+		return 0;
+	job = turn_edit(e, r->slot);
 	if (!job)
 		return -ENOMEM;
 	job->stage = r->stage;
 	job->version++;
 	job->progress = r->progress;
-	job->updated_ms = wall_of(e, r->at_ms);
+	job->updated_ms = wall_of(e, job, r->at_ms);
 	turn_put_live(e, r->slot);
 	row = (struct live_row){ .job_seq = job->seq,
 				 .at_ms = job->updated_ms,
@@ -203,26 +236,16 @@ static int record_stage(struct engine *e, const struct record *r)
 static int record_completed(struct engine *e, const struct record *r)
 {
 	struct job *job = turn_edit(e, r->slot);
-	int64_t at = wall_of(e, r->at_ms);
+	int64_t at;
 
 	if (!job)
 		return -ENOMEM;
+	at = wall_of(e, job, r->at_ms);
 	job->progress = 1;
 	job_finish(e, job, JOB_COMPLETED, at);
 	turn_put(e, r->slot);
 	return turn_event(e, job, EVENT_COMPLETED, JOB_RUNNING, JOB_COMPLETED,
 			  at, NULL);
-}
-
-/* restart_delay_ms, doubling with each attempt of this budget. */
-static int64_t restart_delay(const struct engine *e, uint32_t used)
-{
-	int64_t delay = e->settings->jobs_restart_delay_ms;
-	int64_t most = e->settings->jobs_restart_delay_max_ms;
-
-	for (uint32_t i = 1; i < used && delay < most; i++)
-		delay *= 2;
-	return delay < most ? delay : most;
 }
 
 static int fail(struct engine *e, uint32_t slot, enum job_error error,
@@ -259,8 +282,9 @@ static int fail(struct engine *e, uint32_t slot, enum job_error error,
 int job_record(struct engine *e, const struct kept_record *kept)
 {
 	const struct record *r = &kept->record;
+	const struct job *job = job_of(e, kept->worker, r);
 
-	if (!job_of(e, kept->worker, r))
+	if (!job)
 		return 0;
 	switch ((enum record_kind)r->kind) {
 	case RECORD_PROGRESS:
@@ -269,7 +293,7 @@ int job_record(struct engine *e, const struct kept_record *kept)
 		return record_completed(e, r);
 	case RECORD_FAILED:
 		return fail(e, r->slot, r->error, r->progress,
-			    wall_of(e, r->at_ms));
+			    wall_of(e, job, r->at_ms));
 	case RECORD_ALIVE:
 	case RECORD_KINDS:
 		break;
@@ -309,6 +333,7 @@ static int requeue(struct engine *e, uint32_t slot, unsigned losses,
 	job_stop_run(e, slot, job, false);
 	job->state = JOB_QUEUED;
 	job->losses = losses;
+	job->eligible_ms = job_eligible_ms(e, job);
 	job->version++;
 	turn_put(e, slot);
 	return turn_event(e, job, EVENT_REQUEUED, JOB_RUNNING, JOB_QUEUED,
@@ -352,6 +377,24 @@ int job_worker_lost(struct engine *e, unsigned worker)
 	return r;
 }
 
+/* Who may begin at another time than it said; nothing else has changed. */
+static int put_eligible(struct engine *e, uint32_t slot, int64_t eligible_ms)
+{
+	int64_t updated_ms;
+	struct job *job;
+
+	if (turn_job(e, slot)->eligible_ms == eligible_ms)
+		return 0;
+	updated_ms = turn_job(e, slot)->updated_ms;
+	job = turn_edit(e, slot);
+	if (!job)
+		return -ENOMEM;
+	job->eligible_ms = eligible_ms;
+	job->updated_ms = updated_ms;
+	turn_put(e, slot);
+	return 0;
+}
+
 /* At start nothing runs yet: what the store calls running is queued again.
  * The board holds every job by now; none has a worker. */
 int job_recover(struct engine *e)
@@ -364,8 +407,57 @@ int job_recover(struct engine *e)
 
 		if (job && job->state == JOB_RUNNING)
 			r = requeue(e, slot, job->losses, "recovery");
+		else if (job && job->state == JOB_QUEUED)
+			r = put_eligible(e, slot, job_eligible_ms(e, job));
 	}
 	return r;
+}
+
+/* --- the wall clock ---------------------------------------------------------------------- */
+
+/* Where a queued job stands after such a step.  A promise stays; a delay
+ * goes on as long as it was; who waits already waits. */
+static int64_t after_step(const struct engine *e, const struct job *job,
+			  int64_t step_ms)
+{
+	int64_t now = e->turn.now_ms;
+
+	if (job->eligible_ms == job->not_before_ms)
+		return job->eligible_ms;
+	if (job->eligible_ms > now - step_ms)
+		return job->eligible_ms + step_ms;
+	return job->eligible_ms < now ? job->eligible_ms : now;
+}
+
+static int follow_step(struct engine *e, int64_t step_ms)
+{
+	int r = 0;
+
+	for (uint32_t slot = 0; r == 0 && slot < board_slots(e->board);
+	     slot++) {
+		const struct job *job = turn_job(e, slot);
+
+		if (job && job->state == JOB_QUEUED)
+			r = put_eligible(e, slot,
+					 after_step(e, job, step_ms));
+	}
+	if (step_ms < 0)
+		index_go_back(e->index, e->turn.now_ms);
+	return r;
+}
+
+/* The step counts as seen when its turn is published; a clock that is only
+ * slewed moves too little to matter. */
+int job_follow_clock(struct engine *e)
+{
+	struct turn *t = &e->turn;
+	int64_t step = t->now_ms - t->mono_ms - e->wall_offset_ms;
+
+	if (clock_is_manual() || (step > -STEP_MIN_MS && step < STEP_MIN_MS))
+		return 0;
+	log_info("clock.set", "step_ms=%lld", (long long)step);
+	t->clock_was_set = true;
+	return follow_step(e, step);
 }
 
 /* --- the job "default" ------------------------------------------------------------------- */

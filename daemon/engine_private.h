@@ -54,7 +54,7 @@ struct turn {
 	LIST(struct job *) dead;	/* drafts replaced; freed at the end */
 	int64_t job_seq, event_seq;	/* last ones given */
 	bool set_paused, paused;
-	bool purge_tombstones, purge_keys;
+	bool purge_tombstones, purge_keys, clock_was_set;
 	size_t submitted, dispatched;
 	bool more;			/* a bound was reached: turn again */
 };
@@ -109,6 +109,7 @@ struct engine {
 	uint64_t uuid_last;			/* ms and counter of the last id */
 
 	int64_t retry_at_ms, retry_ms;		/* real: the failing store */
+	int64_t wall_offset_ms;			/* wall - monotonic, as last seen */
 	int64_t next_expiry_ms;			/* wall, or INT64_MAX */
 	int64_t next_tombstone_ms, next_key_ms;
 	uint32_t live_first, live_last;		/* list of running; slot + 1 */
@@ -157,6 +158,10 @@ int job_fail_internal(struct engine *e, const struct kept_record *kept);
 int job_worker_lost(struct engine *e, unsigned worker);
 int job_collect(struct engine *e);
 int job_recover(struct engine *e);
+/* Was the wall clock set?  Delays are durations and go on as they were. */
+int job_follow_clock(struct engine *e);
+/* eligible_ms, but no later than a delay of that length can mean. */
+int64_t job_eligible_ms(const struct engine *e, const struct job *job);
 int job_write_progress(struct engine *e);
 int job_default_start(struct engine *e);
 int job_default_remove(struct engine *e);

@@ -189,6 +189,7 @@ int engine_new(struct engine **engine_out, const struct settings *settings,
 	engine_note_faults(e, settings);
 	e->store = store;
 	e->last = &e->first;
+	e->wall_offset_ms = clock_wall_ms() - clock_mono_ms();
 	e->checkpoint_at_ms = INT64_MAX;
 	e->next_expiry_ms = e->next_tombstone_ms = e->next_key_ms = INT64_MIN;
 	e->crew_changed = true;

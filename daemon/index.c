@@ -148,6 +148,16 @@ static void enter_again(struct index *ix, struct queue *old)
 	}
 }
 
+static void enter_all_again(struct index *ix)
+{
+	struct queue waiting = ix->waiting, delayed = ix->delayed;
+
+	queue_init(&ix->waiting, ix->pool);
+	queue_init(&ix->delayed, ix->pool);
+	enter_again(ix, &waiting);
+	enter_again(ix, &delayed);
+}
+
 void index_promote(struct index *ix, int64_t now_ms)
 {
 	pthread_rwlock_wrlock(&ix->lock);
@@ -165,16 +175,17 @@ void index_promote(struct index *ix, int64_t now_ms)
 
 void index_set_rules(struct index *ix, const struct index_rules *rules)
 {
-	struct queue waiting, delayed;
-
 	pthread_rwlock_wrlock(&ix->lock);
-	waiting = ix->waiting;
-	delayed = ix->delayed;
 	rules_take(ix, rules);
-	queue_init(&ix->waiting, ix->pool);
-	queue_init(&ix->delayed, ix->pool);
-	enter_again(ix, &waiting);
-	enter_again(ix, &delayed);
+	enter_all_again(ix);
+	pthread_rwlock_unlock(&ix->lock);
+}
+
+void index_go_back(struct index *ix, int64_t now_ms)
+{
+	pthread_rwlock_wrlock(&ix->lock);
+	ix->now_ms = now_ms;
+	enter_all_again(ix);
 	pthread_rwlock_unlock(&ix->lock);
 }
 

@@ -35,6 +35,8 @@ int index_move(struct index *ix, uint32_t slot, const struct job *before,
 /* Jobs that have become eligible by now join the waiting queue.  Time only
  * goes forward here: a clock set back takes nobody out of the queue. */
 void index_promote(struct index *ix, int64_t now_ms);
+/* The clock was set back to this: eligible_ms is held against it anew. */
+void index_go_back(struct index *ix, int64_t now_ms);
 int64_t index_next_eligible_ms(struct index *ix);	/* INT64_MAX: none */
 uint32_t index_next(struct index *ix);	/* slot to dispatch, or QUEUE_NONE */
 

@@ -29,6 +29,7 @@ void turn_begin(struct engine *e)
 	t->job_seq = e->job_seq;
 	t->event_seq = e->event_seq;
 	t->set_paused = t->purge_tombstones = t->purge_keys = false;
+	t->clock_was_set = false;
 	t->paused = e->paused;
 	t->submitted = t->dispatched = 0;
 	t->more = false;
@@ -551,6 +552,8 @@ void turn_publish(struct engine *e)
 
 	e->job_seq = t->job_seq;
 	e->event_seq = t->event_seq;
+	if (t->clock_was_set)
+		e->wall_offset_ms = t->now_ms - t->mono_ms;
 	if (t->set_paused) {
 		e->paused = t->paused;
 		e->crew_changed = true;

@@ -9,7 +9,9 @@ SYSTEM_TESTS = \
 	%D%/test_client_probe.py \
 	%D%/test_client_tls.py \
 	%D%/test_client_wait.py \
+	%D%/test_clock_set.py \
 	%D%/test_crash.py \
+	%D%/test_crew.py \
 	%D%/test_ctl_table.py \
 	%D%/test_ctl_terminal.py \
 	%D%/test_ctl_verbs.py \
@@ -35,7 +37,7 @@ SYSTEM_TESTS = \
 	%D%/test_worker.py \
 	$(NULL)
 TESTS += $(SYSTEM_TESTS)
-EXTRA_DIST += $(SYSTEM_TESTS) %D%/crash.py %D%/ctl.py %D%/fake.py %D%/heygend.py %D%/hglib.py \
+EXTRA_DIST += $(SYSTEM_TESTS) %D%/bad_worker.py %D%/crash.py %D%/ctl.py %D%/fake.py %D%/heygend.py %D%/hglib.py \
 	%D%/sandbox.py %D%/systemd-sandbox.sh
 
 # what the tests of the library need in C
