@@ -68,7 +68,14 @@ const FAST = {
 	"status.default_job": "off",
 };
 
+// Whatever is started is ended, also when a run breaks off.
 const started = new Set();
+process.on("exit", () => {
+	for (const daemon of started)
+		daemon.end();
+});
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"])
+	process.on(signal, () => process.exit(1));
 
 export class Daemon {
 	#process = null;
@@ -141,6 +148,12 @@ export class Daemon {
 		const end = await this.kill("SIGTERM");
 		if (end !== null)
 			equal(end, 0, `the daemon's exit status; log:\n${this.log}`);
+	}
+
+	// All at once, for an exit that waits for nothing.
+	end() {
+		this.#process?.kill("SIGKILL");
+		fs.rmSync(this.dir, { recursive: true, force: true });
 	}
 
 	remove() {
