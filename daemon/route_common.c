@@ -17,6 +17,16 @@ void bad_parameter(struct request *r, const char *name, const char *what)
 		      what);
 }
 
+/* More digits than an integer holds: as good as the largest one. */
+static bool is_beyond(const char *text)
+{
+	size_t digits;
+
+	text += strspn(text, "0");
+	digits = strspn(text, "0123456789");
+	return digits >= 19 && text[digits] == '\0';
+}
+
 bool parameter_number(struct request *r, const char *name, int64_t min,
 		      int64_t max, int64_t *out)
 {
@@ -25,6 +35,10 @@ bool parameter_number(struct request *r, const char *name, int64_t min,
 
 	if (!text || !*text || number_parse(text, min, max, out))
 		return true;
+	if (max == INT64_MAX && is_beyond(text)) {
+		*out = max;
+		return true;
+	}
 	snprintf(what, sizeof(what), "must be an integer from %lld to %lld",
 		 (long long)min, (long long)max);
 	bad_parameter(r, name, what);
