@@ -1,6 +1,7 @@
 # tests/: unit/ (Check), system/ (the real programs, Python 3), data/
 include tests/unit/local.mk
 include tests/fuzz/local.mk
+include tests/openapi/local.mk
 include tests/system/local.mk
 include tests/web/local.mk
 EXTRA_DIST += \

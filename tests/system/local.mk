@@ -28,6 +28,7 @@ SYSTEM_TESTS = \
 	%D%/test_wire_faults.py \
 	%D%/test_wire_framing.py \
 	%D%/test_wire_jobs.py \
+	%D%/test_openapi.py \
 	%D%/test_sqlite3.py \
 	%D%/test_waiting.py \
 	%D%/test_store_faults.py \
@@ -38,6 +39,7 @@ SYSTEM_TESTS = \
 	$(NULL)
 TESTS += $(SYSTEM_TESTS)
 EXTRA_DIST += $(SYSTEM_TESTS) %D%/bad_worker.py %D%/crash.py %D%/ctl.py %D%/fake.py %D%/heygend.py %D%/hglib.py \
+	%D%/openapi.py \
 	%D%/sandbox.py %D%/systemd-sandbox.sh
 
 # what the tests of the library need in C
