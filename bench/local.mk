@@ -1,6 +1,9 @@
 # bench/: see HACKING.md
 BENCHES = \
+	%D%/running \
+	%D%/start \
 	%D%/status \
+	%D%/submit \
 	%D%/worker \
 	$(NULL)
 EXTRA_PROGRAMS += $(BENCHES)
@@ -22,6 +25,31 @@ bench_waiting_SOURCES = \
 	%D%/waiting_tally.c \
 	$(NULL)
 bench_waiting_LDADD = libpace.la
-BENCH_SERVER = %D%/load.c %D%/load.h %D%/server.c %D%/server.h
+# Those that start the real heygend.
+BENCH_SERVER = \
+	%D%/ask.c \
+	%D%/ask.h \
+	%D%/load.c \
+	%D%/load.h \
+	%D%/process.c \
+	%D%/process.h \
+	%D%/report.c \
+	%D%/report.h \
+	%D%/server.c \
+	%D%/server.h \
+	$(NULL)
+bench_running_SOURCES = %D%/running.c $(BENCH_SERVER)
+bench_running_LDADD = $(CIVETWEB_LIBS)
+bench_start_SOURCES = %D%/start.c $(BENCH_SERVER)
+bench_start_LDADD = $(CIVETWEB_LIBS)
 bench_status_SOURCES = %D%/status.c $(BENCH_SERVER)
 bench_status_LDADD = $(CIVETWEB_LIBS)
+bench_submit_SOURCES = %D%/submit.c $(BENCH_SERVER)
+bench_submit_LDADD = libdaemon.la
+$(bench_submit_OBJECTS): sql/sql.h
+
+EXTRA_DIST += %D%/run
+# The numbers, one table: BENCH_FLAGS may be --json, --quick or names.
+.PHONY: bench
+bench: $(BENCHES) heygend heygen-worker
+	HG_BUILDDIR='$(abs_builddir)' $(SHELL) $(srcdir)/%D%/run $(BENCH_FLAGS)

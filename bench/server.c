@@ -170,37 +170,3 @@ void server_remove(struct server *server)
 		(void)nftw(server->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 	server->dir[0] = '\0';
 }
-
-int64_t server_rss_kb(const struct server *server)
-{
-	char path[64], line[256];
-	long long kb = -1;
-	FILE *from;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)server->pid);
-	from = fopen(path, "r");
-	while (from && fgets(line, sizeof(line), from))
-		if (sscanf(line, "VmRSS: %lld", &kb) == 1)
-			break;
-	if (from)
-		fclose(from);
-	return kb;
-}
-
-double server_cpu_s(const struct server *server)
-{
-	unsigned long user = 0, system = 0;
-	char path[64];
-	FILE *from;
-
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/stat",
-		 (int)server->pid, (int)server->pid);
-	from = fopen(path, "r");
-	if (!from)
-		return -1;
-	if (fscanf(from, "%*d %*s %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u "
-			 "%lu %lu", &user, &system) != 2)
-		user = system = 0;
-	fclose(from);
-	return (double)(user + system) / sysconf(_SC_CLK_TCK);
-}

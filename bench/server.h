@@ -24,7 +24,4 @@ void server_constant(struct server *server, const char *body);
 void server_stop(struct server *server);	/* keeps the directory */
 void server_remove(struct server *server);	/* and this does not */
 
-int64_t server_rss_kb(const struct server *server);
-double server_cpu_s(const struct server *server);	/* its main thread */
-
 #endif

@@ -3,11 +3,13 @@
  *
  *	bench/status [--jobs N]... [--seconds S] [--json]
  *
- * Prints, for each number of jobs stored, the answers a second of both and
- * their ratio: the median of alternating rounds. */
+ * For each number of jobs stored: the answers a second of both and their
+ * ratio, medians of rounds that alternate. */
 #include "config.h"
 
+#include "bench/ask.h"
 #include "bench/load.h"
+#include "bench/report.h"
 #include "bench/server.h"
 
 #include <getopt.h>
@@ -18,7 +20,6 @@
 
 #define ROUNDS 7
 #define CONNECTIONS 32
-#define BATCH 1000
 
 static const char body[] =
 	"{\"result\":\"pending\",\"job_id\":\"0193a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b\","
@@ -27,38 +28,7 @@ static const char body[] =
 static char (*ids)[37];
 static size_t id_count;
 
-/* --- filling ------------------------------------------------------------------- */
-
-static size_t batch_request(void *user, uint64_t i, char *out, size_t size)
-{
-	size_t n, count = *(const size_t *)user;
-	static char jobs[BATCH * 64];
-
-	(void)i;
-	n = snprintf(jobs, sizeof(jobs), "{\"jobs\":[");
-	for (size_t k = 0; k < count; k++)
-		n += snprintf(jobs + n, sizeof(jobs) - n,
-			      "%s{\"title\":\"Bench %zu\"}", k ? "," : "", k);
-	n += snprintf(jobs + n, sizeof(jobs) - n, "]}");
-	return snprintf(out, size, "POST /v1/jobs:batch HTTP/1.1\r\n"
-			"Host: localhost\r\nContent-Type: application/json\r\n"
-			"Content-Length: %zu\r\n\r\n%s", n, jobs);
-}
-
-static void fill(const struct server *server, size_t jobs)
-{
-	size_t count = jobs < BATCH ? jobs : BATCH;
-	struct load load = { .port = server->port, .connections = 4,
-			     .duration_ms = 600000,
-			     .requests = (jobs + count - 1) / count,
-			     .request = batch_request, .user = &count };
-	struct load_result result;
-
-	if (load_run(&load, &result) < 0 || result.failures > 0) {
-		fprintf(stderr, "bench/status: filling failed\n");
-		exit(EXIT_FAILURE);
-	}
-}
+/* --- measuring ------------------------------------------------------------------- */
 
 /* The ids, as anybody would get them. */
 static void learn_ids(const struct server *server, size_t jobs)
@@ -78,13 +48,9 @@ static void learn_ids(const struct server *server, size_t jobs)
 		line[strcspn(line, "\n")] = '\0';
 		snprintf(ids[id_count++], sizeof(*ids), "%.36s", line);
 	}
-	if (!from || pclose(from) != 0 || id_count == 0) {
-		fprintf(stderr, "bench/status: cannot read the ids\n");
-		exit(EXIT_FAILURE);
-	}
+	if (!from || pclose(from) != 0 || id_count == 0)
+		give_up("cannot read the ids");
 }
-
-/* --- measuring ------------------------------------------------------------------- */
 
 static size_t status_request(void *user, uint64_t i, char *out, size_t size)
 {
@@ -100,34 +66,20 @@ static double rate(const struct server *server, double seconds)
 			     .request = status_request };
 	struct load_result result;
 
-	if (load_run(&load, &result) < 0 || result.failures > 0) {
-		fprintf(stderr, "bench/status: %llu requests failed\n",
+	if (load_run(&load, &result) < 0 || result.failures > 0)
+		give_up("%llu requests failed",
 			(unsigned long long)result.failures);
-		exit(EXIT_FAILURE);
-	}
 	return result.answers / result.seconds;
 }
 
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static double median(double values[ROUNDS])
-{
-	qsort(values, ROUNDS, sizeof(*values), by_value);
-	return values[ROUNDS / 2];
-}
-
-static void measure(size_t jobs, double seconds, bool json, bool first)
+static void measure(size_t jobs, double seconds)
 {
 	static const char *const settings[] = {
 		"status.default_job=off", "jobs.max_jobs=10000000",
 		"simulation.min_ms=3600000", "simulation.max_ms=7200000", NULL
 	};
 	struct server heygend = { 0 }, constant = { 0 };
+	char what[64];
 	double ours[ROUNDS], theirs[ROUNDS], ratios[ROUNDS];
 
 	server_constant(&constant, body);
@@ -140,14 +92,12 @@ static void measure(size_t jobs, double seconds, bool json, bool first)
 		ours[i] = rate(&heygend, seconds);
 		ratios[i] = ours[i] / theirs[i];
 	}
-	if (json)
-		printf("%s{\"jobs\":%zu,\"status_per_s\":%.0f,\"constant_per_s\":"
-		       "%.0f,\"ratio\":%.3f}", first ? "" : ",", jobs,
-		       median(ours), median(theirs), median(ratios));
-	else
-		printf("%10zu %12.0f %12.0f %8.3f\n", jobs, median(ours),
-		       median(theirs), median(ratios));
-	fflush(stdout);
+	snprintf(what, sizeof(what), "GET /status?job_id=, %zu jobs", jobs);
+	report_ratio(&(struct row){ .what = what, .unit = "answers/s",
+				    .ours = median(ours, ROUNDS),
+				    .yardstick = median(theirs, ROUNDS),
+				    .wanted = WANTED_AT_LEAST, .bound = 0.85 },
+		     median(ratios, ROUNDS));
 	server_remove(&heygend);
 	server_stop(&constant);
 }
@@ -176,14 +126,9 @@ int main(int argc, char **argv)
 	}
 	if (count == 0)
 		count = 2;
-	if (json)
-		printf("{\"rows\":[");
-	else
-		printf("%10s %12s %12s %8s\n", "jobs", "/status a s",
-		       "constant", "ratio");
+	report_begin("status", json);
 	for (size_t i = 0; i < count; i++)
-		measure(jobs[i], seconds, json, i == 0);
-	if (json)
-		printf("]}\n");
+		measure(jobs[i], seconds);
+	report_end();
 	return 0;
 }

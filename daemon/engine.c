@@ -506,10 +506,7 @@ static int64_t next_wake(struct engine *e, int64_t crew_ms, int64_t now)
 		return at;
 	}
 	earlier(&at, e->checkpoint_at_ms);
-	if (e->live_first)
-		earlier(&at, board_note(e->board, e->live_first - 1)
-				     ->live_written_ms +
-			     e->settings->store_progress_write_ms);
+	earlier(&at, job_progress_due_ms(e));
 	if (!clock_is_manual()) {
 		int64_t due = engine_deadline_ms(e);
 

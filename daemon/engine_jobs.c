@@ -11,6 +11,7 @@
 
 #define LOSSES_MAX 3		/* workers a job may lose without progress */
 #define LIVE_ROWS_S 2000	/* live rows a second, in all */
+#define LIVE_PACE_MS 100	/* some rows a commit, not one */
 #define COLLECT_MIN 64
 #define STEP_MIN_MS 1000		/* of the wall clock, to be worth a look */
 
@@ -605,6 +606,8 @@ int job_write_progress(struct engine *e)
 	int64_t passed = now - e->live_budget_at_ms;
 	int r = 0;
 
+	if (now < e->live_again_ms)
+		return 0;
 	e->live_budget += passed * LIVE_ROWS_S / 1000;
 	if (passed * LIVE_ROWS_S >= 1000)
 		e->live_budget_at_ms = now;
@@ -624,6 +627,18 @@ int job_write_progress(struct engine *e)
 		else
 			turn_live_rotate(e, at - 1);
 		e->live_budget--;
+		e->live_again_ms = now + LIVE_PACE_MS;
 	}
 	return r;
+}
+
+int64_t job_progress_due_ms(struct engine *e)
+{
+	int64_t due;
+
+	if (!e->live_first)
+		return INT64_MAX;
+	due = board_note(e->board, e->live_first - 1)->live_written_ms +
+	      e->settings->store_progress_write_ms;
+	return due < e->live_again_ms ? e->live_again_ms : due;
 }

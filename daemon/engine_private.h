@@ -115,6 +115,7 @@ struct engine {
 	uint32_t live_first, live_last;		/* list of running; slot + 1 */
 	int64_t live_budget_at_ms;
 	int64_t live_budget;
+	int64_t live_again_ms;			/* no more rows before */
 	int64_t checkpoint_at_ms;		/* real, or INT64_MAX */
 	bool reader_in_way;
 	bool crew_changed;
@@ -163,6 +164,8 @@ int job_follow_clock(struct engine *e);
 /* eligible_ms, but no later than a delay of that length can mean. */
 int64_t job_eligible_ms(const struct engine *e, const struct job *job);
 int job_write_progress(struct engine *e);
+/* Real monotonic ms of the next row; INT64_MAX: nothing runs. */
+int64_t job_progress_due_ms(struct engine *e);
 int job_default_start(struct engine *e);
 int job_default_remove(struct engine *e);
 int engine_put_settings(struct engine *e);

@@ -93,7 +93,10 @@ class Sqlite3(Case):
 
         def seen():
             rows = self.ask("What is running")
-            return rows if all(row["progress"] for row in rows) else None
+            shown = {job["id"]: self.job(job)["progress"]
+                     for job in (slow, fast)}
+            return rows if all(abs(row["progress"] - shown[row["id"]]) < 0.05
+                               for row in rows) else None
         rows = until(seen, "that their progress is in the database")
         self.assertEqual([row["title"] for row in rows], ["fast", "slow"])
         for row, job in zip(rows, (fast, slow)):
