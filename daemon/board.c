@@ -225,6 +225,8 @@ static double shown_progress(const struct slot *slot, int64_t now_ms)
 {
 	double p = slot->progress;
 
+	if (slot->note.frozen)
+		return slot->floor;
 	if (now_ms > slot->at_ms && slot->end_ms > slot->at_ms)
 		p += (1 - p) * (double)(now_ms - slot->at_ms) /
 		     (double)(slot->end_ms - slot->at_ms);
@@ -262,7 +264,8 @@ void board_report(struct board *b, uint32_t slot_number, double progress,
 	int64_t wall = clock_wall_ms(), mono = clock_mono_ms();
 
 	pthread_mutex_lock(board_stripe(b, slot_number));
-	slot->floor = shown_progress(slot, at_ms);
+	/* what was shown until now, not until the report was made */
+	slot->floor = shown_progress(slot, mono);
 	slot_report(b, slot, progress, remaining_ms, at_ms,
 		    wall - (mono - at_ms));
 	pthread_mutex_unlock(board_stripe(b, slot_number));
@@ -277,6 +280,26 @@ void board_shown(struct board *b, uint32_t slot_number, double *progress_out,
 	pthread_mutex_lock(board_stripe(b, slot_number));
 	*progress_out = shown_progress(slot, now);
 	*remaining_ms_out = shown_remaining(slot, now);
+	pthread_mutex_unlock(board_stripe(b, slot_number));
+}
+
+void board_freeze(struct board *b, uint32_t slot_number, double *progress_out,
+		  int64_t *remaining_ms_out)
+{
+	struct slot *slot = board_slot(b, slot_number);
+	int64_t now = clock_mono_ms();
+
+	pthread_mutex_lock(board_stripe(b, slot_number));
+	slot->floor = *progress_out = shown_progress(slot, now);
+	slot->note.frozen = true;
+	*remaining_ms_out = shown_remaining(slot, now);
+	pthread_mutex_unlock(board_stripe(b, slot_number));
+}
+
+void board_thaw(struct board *b, uint32_t slot_number)
+{
+	pthread_mutex_lock(board_stripe(b, slot_number));
+	board_slot(b, slot_number)->note.frozen = false;
 	pthread_mutex_unlock(board_stripe(b, slot_number));
 }
 
@@ -297,6 +320,7 @@ static void slot_enter(struct board *b, struct slot *slot,
 	if (!is)
 		return;
 	running_sum(b, 0, 1);
+	slot->note.frozen = false;
 	slot->floor = after->progress;
 	slot_report(b, slot, after->progress, index_own_ms(b->index, after),
 		    clock_mono_ms(), clock_wall_ms());

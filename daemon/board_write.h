@@ -31,6 +31,7 @@ struct slot_note {
 	uint32_t kept;			/* its latest record not yet taken, + 1 */
 	bool progressed;		/* since its run began */
 	bool reported;			/* since its live row was written */
+	bool frozen;			/* the board's, under its lock */
 	int64_t live_written_ms;	/* real monotonic; of its live row */
 	uint32_t live_next, live_prev;	/* running jobs, oldest row first; +1 */
 };
@@ -49,6 +50,11 @@ void board_report(struct board *b, uint32_t slot, double progress,
 /* What is shown now of a running job. */
 void board_shown(struct board *b, uint32_t slot, double *progress_out,
 		 int64_t *remaining_ms_out);
+/* The same of a job whose run this turn ends: nobody is shown more until the
+ * run is over, or board_thaw tells that it goes on. */
+void board_freeze(struct board *b, uint32_t slot, double *progress_out,
+		  int64_t *remaining_ms_out);
+void board_thaw(struct board *b, uint32_t slot);
 
 /* The events just committed; wakes streams. */
 void board_publish_events(struct board *b, const struct event *events,

@@ -67,8 +67,8 @@ void job_stop_run(struct engine *e, uint32_t slot, struct job *job,
 
 	/* a run that this very turn began has nothing to show yet */
 	if (shown && shown->state == JOB_RUNNING && shown->run == job->run)
-		board_shown(e->board, slot, &job->progress,
-			    &job->remaining_ms);
+		board_freeze(e->board, slot, &job->progress,
+			     &job->remaining_ms);
 	if (tell_worker) {
 		struct order stop = { .kind = ORDER_STOP, .run = job->run,
 				      .slot = slot, .job_seq = job->seq };

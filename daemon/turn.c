@@ -599,6 +599,8 @@ void turn_undo(struct engine *e)
 		board_note(e->board, draft->slot)->draft = 0;
 		if (draft->fresh)
 			board_slot_drop(e->board, draft->slot);
+		else
+			board_thaw(e->board, draft->slot);
 		job_unref(draft->job);
 	}
 	turn_clear(e);

@@ -286,6 +286,78 @@ START_TEST(a_key_used_twice_in_one_turn_submits_once)
 }
 END_TEST
 
+static double shown(int i)
+{
+	struct job_view view;
+
+	ck_assert_int_eq(board_find(engine->board, ids[i], &view),
+			 LOOKUP_FOUND);
+	job_view_release(&view);
+	return view.progress;
+}
+
+static uint32_t running_slot(int i)
+{
+	uint32_t slot = board_slot_of(engine->board, ids[i]);
+
+	ck_assert_int_eq(board_at(engine->board, slot)->state, JOB_RUNNING);
+	return slot;
+}
+
+static int a_running_job(void)
+{
+	for (int i = 0; i < GIVEN_JOBS; i++)
+		if (board_at(engine->board,
+			     board_slot_of(engine->board, ids[i]))->state ==
+		    JOB_RUNNING)
+			return i;
+	return -1;
+}
+
+START_TEST(a_report_that_comes_late_takes_no_progress_back)
+{
+	uint32_t slot;
+	int i;
+
+	given_engine();
+	given_jobs();
+	i = a_running_job();
+	slot = running_slot(i);
+	board_report(engine->board, slot, 0.1, 1000, clock_mono_ms());
+	clock_advance_to(GIVEN_NOW_MS + 500);
+	ck_assert_double_eq_tol(shown(i), 0.55, 1e-9);
+	board_report(engine->board, slot, 0.2, 9000, clock_mono_ms() - 400);
+	ck_assert_double_eq_tol(shown(i), 0.55, 1e-9);
+	end_engine();
+}
+END_TEST
+
+START_TEST(what_a_turn_takes_as_progress_is_what_was_seen_last)
+{
+	uint32_t slot;
+	double taken;
+	int i;
+
+	given_engine();
+	given_jobs();
+	i = a_running_job();
+	slot = running_slot(i);
+	board_report(engine->board, slot, 0.1, 1000, clock_mono_ms());
+	hand_over_verb(VERB_PAUSE, i, 1);
+	turn_begin(engine);
+	ck_assert_int_eq(command_decide(engine, engine->commands.at[0]), 0);
+	taken = turn_job(engine, slot)->progress;
+	/* the commit takes its time */
+	clock_advance_to(GIVEN_NOW_MS + 500);
+	ck_assert_double_eq_tol(shown(i), taken, 1e-9);
+	/* and fails */
+	turn_undo(engine);
+	ck_assert_double_eq_tol(shown(i), 0.55, 1e-9);
+	drop_commands();
+	end_engine();
+}
+END_TEST
+
 #define MANY 600
 
 static void turn_of_many(struct submission *many)
@@ -333,6 +405,8 @@ int main(void)
 		  3 },
 		{ an_answer_in_hand_does_not_follow_the_job, 1 },
 		{ a_key_used_twice_in_one_turn_submits_once, 1 },
+		{ a_report_that_comes_late_takes_no_progress_back, 1 },
+		{ what_a_turn_takes_as_progress_is_what_was_seen_last, 1 },
 		{ a_turn_removes_twice_as_many_as_it_takes_in, 1 },
 	};
 
