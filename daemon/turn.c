@@ -466,19 +466,17 @@ static void publish_draft(struct engine *e, struct draft *draft)
 static void log_event(const struct event *event)
 {
 	char id[JOB_ID_SIZE], name[32] = "job.";
+	/* these two are no transitions */
+	bool minor = event->kind == EVENT_STAGE ||
+		     event->kind == EVENT_CHANGED;
 
 	strcat(name, event_kind_name(event->kind));
-	if (event->kind == EVENT_STAGE || event->kind == EVENT_CHANGED)
-		log_debug(name, "job=%s detail=%s attempt=%u version_at=%lld",
-			  job_uuid_format(event->uuid, id), event->detail,
-			  event->attempt, (long long)event->seq);
-	else
-		log_info(name, "job=%s state=%s attempt=%u%s%s",
-			 job_uuid_format(event->uuid, id),
-			 event->to == EVENT_NO_STATE
-				 ? "-" : job_state_name(event->to),
-			 event->attempt, event->detail[0] ? " detail=" : "",
-			 event->detail);
+	log_at(minor ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, name,
+	       "job=%s state=%s attempt=%u%s%s",
+	       job_uuid_format(event->uuid, id),
+	       event->to == EVENT_NO_STATE ? "-" : job_state_name(event->to),
+	       event->attempt, event->detail[0] ? " detail=" : "",
+	       event->detail);
 }
 
 static void count_run(struct engine *e, const struct event *event)

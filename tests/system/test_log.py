@@ -60,6 +60,35 @@ class Log(unittest.TestCase):
                         "Idempotency-Key": SECRET})
         self.assertNotIn(SECRET, self.logged("body-3"))
 
+    def test_each_change_of_a_job_is_a_line(self):
+        def ask(method, path, body=None):
+            answer = self.ask(method, path, body, **{"X-Api-Key": KEY})
+            self.assertLess(answer.status, 300)
+            return answer
+        id = ask("POST", "/v1/jobs",
+                 {"simulate": {"duration_ms": 60000}}).json["id"]
+        path = "/v1/jobs/" + id
+        ask("POST", path + ":pause")
+        ask("PATCH", path, {"title": SECRET})
+        for verb in ("resume", "cancel", "restart", "cancel"):
+            ask("POST", "%s:%s" % (path, verb))
+        ask("DELETE", path)
+        lines = until(lambda: (found := [
+            line for line in self.daemon.log().splitlines()
+            if "job=" + id in line]) and "job.removed" in found[-1] and found)
+        told = []
+        for line in lines:
+            match = re.fullmatch(r"<[67]>job\.([a-z]+) job=%s state=([a-z]+|-) "
+                                 r"attempt=([12])( detail=\S+)?" % id, line)
+            self.assertTrue(match, line)
+            if match.group(1) not in ("started", "stage"):
+                told.append(match.groups()[:3])
+        self.assertEqual(told, [
+            ("submitted", "queued", "1"), ("paused", "paused", "1"),
+            ("changed", "paused", "1"), ("resumed", "queued", "1"),
+            ("canceled", "canceled", "1"), ("restarted", "queued", "2"),
+            ("canceled", "canceled", "2"), ("removed", "-", "2")])
+
     def test_no_query_is_logged(self):
         self.ask("GET", "/v1/jobs?tag=a&api_key=" + SECRET,
                  Authorization="Bearer " + KEY, **{"Request-Id": "query"})
