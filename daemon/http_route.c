@@ -63,13 +63,20 @@ static const struct route asset_route = {
 	METHOD_GET, "/{asset}", route_asset, ROUTE_OPEN, 0, NULL
 };
 
+/* Rows of one name stand together, and the first one counts for all. */
 size_t route_index(const struct route *route)
 {
+	size_t index;
+
 	if (!route)
 		return METRICS_ROUTES - 1;
 	if (route == &asset_route)
 		return METRICS_ROUTES - 2;
-	return (size_t)(route - routes);
+	index = (size_t)(route - routes);
+	while (index > 0 &&
+	       strcmp(route_name(index), route_name(index - 1)) == 0)
+		index--;
+	return index;
 }
 
 const char *route_name(size_t index)

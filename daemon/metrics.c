@@ -7,7 +7,7 @@
 
 static const int statuses[METRICS_STATUSES] = {
 	200, 202, 204, 304, 400, 401, 403, 404, 405, 408, 409, 410, 411, 412,
-	413, 415, 421, 422, 429, 431, 500, 503, 505, 0,
+	413, 415, 417, 421, 422, 429, 431, 500, 503, 505, 0,
 };
 
 static const double bounds_s[METRICS_BUCKETS] = {

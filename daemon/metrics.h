@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #define METRICS_ROUTES 64		/* the last one: no route */
-#define METRICS_STATUSES 24
+#define METRICS_STATUSES 25
 #define METRICS_BUCKETS 12
 
 enum poll_answer {
