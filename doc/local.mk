@@ -1,6 +1,8 @@
 # doc/: the description of the API, embedded in heygend; what Prometheus and
 # Grafana take; how nginx stands before it.
 dist_doc_DATA = \
+	%D%/grafana-heygend.json \
+	%D%/heygend.rules.yml \
 	%D%/nginx-heygend.conf \
 	$(NULL)
 nodist_doc_DATA = %D%/openapi.json

@@ -28,6 +28,7 @@ SYSTEM_TESTS = \
 	%D%/test_wire_faults.py \
 	%D%/test_wire_framing.py \
 	%D%/test_wire_jobs.py \
+	%D%/test_metrics.py \
 	%D%/test_openapi.py \
 	%D%/test_sqlite3.py \
 	%D%/test_waiting.py \
