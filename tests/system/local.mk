@@ -20,6 +20,7 @@ SYSTEM_TESTS = \
 	%D%/test_log.py \
 	%D%/test_manuals.py \
 	%D%/test_notify.py \
+	%D%/test_package.py \
 	%D%/test_proxy.py \
 	%D%/test_service.py \
 	%D%/test_unit.py \

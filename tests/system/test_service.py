@@ -6,17 +6,16 @@ import os
 import re
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from heygend import BUILDDIR, SRCDIR, alive, main, until  # noqa: E402
+from heygend import BUILDDIR, alive, main, until  # noqa: E402
 from sandbox import (INI, STATE, Service, inside, made, main_pid,  # noqa: E402
-                     make, outside, refuse_where_it_cannot_be, run, show, skip,
-                     write)
+                     make, outside, refuse_other_prefixes,
+                     refuse_where_it_cannot_be, run, show, write)
 
 DROP_IN = "/etc/systemd/system/heygend.service.d/test.conf"
 KEYS = "/etc/credstore/api-keys"
@@ -347,8 +346,7 @@ class TheService(unittest.TestCase):
 
 def install():
     """What make install installs, in a directory that is laid over the root."""
-    if made("prefix") not in ("/usr/local", "/usr"):
-        skip("it is not configured for the system's directories")
+    refuse_other_prefixes()
     if not os.path.exists(os.path.join(BUILDDIR, "systemd",
                                        "heygend.service")):
         make("all")
