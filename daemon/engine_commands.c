@@ -330,10 +330,6 @@ static int remove_job(struct engine *e, uint32_t slot, const struct job *job,
 {
 	int r;
 
-	if (job->seq == JOB_DEFAULT_SEQ) {
-		result_set(result, OUTCOME_PROTECTED, job);
-		return 0;
-	}
 	result_set(result, OUTCOME_REMOVED, job);
 	r = turn_event(e, job, EVENT_REMOVED, job->state, -1, e->turn.now_ms,
 		       "delete");
@@ -356,6 +352,10 @@ static int verb_one(struct engine *e, const struct command *c, size_t i,
 	}
 	if (c->if_match >= 0 && c->if_match != job->version) {
 		result_set(result, OUTCOME_VERSION_MISMATCH, job);
+		return 0;
+	}
+	if (c->verb == VERB_DELETE && job->seq == JOB_DEFAULT_SEQ) {
+		result_set(result, OUTCOME_PROTECTED, job);
 		return 0;
 	}
 	switch (job_verb_effect(c->verb, job->state, &to)) {

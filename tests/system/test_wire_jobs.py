@@ -647,6 +647,9 @@ class RealClock(heygend.Case):
 
     def test_the_default_job_is_protected(self):
         self.assertEqual(self.daemon.job("default")["priority"], 100)
+        # whatever its state
+        self.problem(self.daemon.delete("/v1/jobs/default"), 409,
+                     "protected")
         self.daemon.verb("default", "cancel")
         self.problem(self.daemon.delete("/v1/jobs/default"), 409,
                      "protected")
