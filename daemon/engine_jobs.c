@@ -325,7 +325,7 @@ int job_fail_internal(struct engine *e, const struct kept_record *kept)
 /* --- lost workers and recovery ---------------------------------------------------------- */
 
 static int requeue(struct engine *e, uint32_t slot, unsigned losses,
-		   const char *why)
+		   uint32_t versions, const char *why)
 {
 	struct job *job = turn_edit(e, slot);
 
@@ -335,7 +335,7 @@ static int requeue(struct engine *e, uint32_t slot, unsigned losses,
 	job->state = JOB_QUEUED;
 	job->losses = losses;
 	job->eligible_ms = job_eligible_ms(e, job);
-	job->version++;
+	job->version += versions;
 	turn_put(e, slot);
 	return turn_event(e, job, EVENT_REQUEUED, JOB_RUNNING, JOB_QUEUED,
 			  e->turn.now_ms, why);
@@ -349,7 +349,7 @@ static int lose_run(struct engine *e, uint32_t slot)
 	struct job *job;
 
 	if (losses < LOSSES_MAX)
-		return requeue(e, slot, losses,
+		return requeue(e, slot, losses, 1,
 			       job_error_name(ERROR_WORKER_LOST));
 	job = turn_edit(e, slot);
 	if (!job)
@@ -396,6 +396,14 @@ static int put_eligible(struct engine *e, uint32_t slot, int64_t eligible_ms)
 	return 0;
 }
 
+/* Stage changes were shown and not synced: a power cut may have taken those
+ * of this run.  No version and no event's number of theirs is used again. */
+static int recover_run(struct engine *e, uint32_t slot, const struct job *job)
+{
+	e->turn.event_seq += JOB_STAGES;
+	return requeue(e, slot, job->losses, JOB_STAGES, "recovery");
+}
+
 /* At start nothing runs yet: what the store calls running is queued again.
  * The board holds every job by now; none has a worker. */
 int job_recover(struct engine *e)
@@ -407,7 +415,7 @@ int job_recover(struct engine *e)
 		const struct job *job = board_at(e->board, slot);
 
 		if (job && job->state == JOB_RUNNING)
-			r = requeue(e, slot, job->losses, "recovery");
+			r = recover_run(e, slot, job);
 		else if (job && job->state == JOB_QUEUED)
 			r = put_eligible(e, slot, job_eligible_ms(e, job));
 	}

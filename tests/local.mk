@@ -4,6 +4,7 @@ include tests/fuzz/local.mk
 include tests/openapi/local.mk
 include tests/system/local.mk
 include tests/web/local.mk
+include tests/proof/local.mk
 EXTRA_DIST += \
 	%D%/data/random.txt \
 	%D%/data/store-1.sql \

@@ -40,9 +40,18 @@ SYSTEM_TESTS = \
 	%D%/test_worker.py \
 	$(NULL)
 TESTS += $(SYSTEM_TESTS)
-EXTRA_DIST += $(SYSTEM_TESTS) %D%/bad_worker.py %D%/crash.py %D%/ctl.py %D%/fake.py %D%/heygend.py %D%/hglib.py \
+EXTRA_DIST += $(SYSTEM_TESTS) \
+	%D%/bad_worker.py \
+	%D%/crash.py \
+	%D%/ctl.py \
+	%D%/fake.py \
+	%D%/heygend.py \
+	%D%/hglib.py \
+	%D%/lossy.py \
 	%D%/openapi.py \
-	%D%/sandbox.py %D%/systemd-sandbox.sh
+	%D%/sandbox.py \
+	%D%/systemd-sandbox.sh \
+	$(NULL)
 
 # what the tests of the library need in C
 check_PROGRAMS += client_probe

@@ -145,6 +145,14 @@ tests_unit_test_vfs_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared \
 	-rpath /nowhere
 tests_unit_test_vfs_la_LIBADD = $(SQLITE_LIBS)
 
+# A disk that loses what was not synced: vfs_lossy.c tells how.
+check_LTLIBRARIES += %D%/test_lossy.la
+tests_unit_test_lossy_la_SOURCES = %D%/vfs_lossy.c
+tests_unit_test_lossy_la_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
+tests_unit_test_lossy_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version \
+	-shared -rpath /nowhere
+tests_unit_test_lossy_la_LIBADD = $(SQLITE_LIBS)
+
 # A wall clock that a test can set: clock_shim.c tells how.
 check_LTLIBRARIES += %D%/test_clock_shim.la
 tests_unit_test_clock_shim_la_SOURCES = %D%/clock_shim.c
