@@ -1,4 +1,5 @@
-"""What the service manager is told, by a socket of the test's own."""
+"""What the service manager is told, by a socket of the test's own; and the
+credentials that it hands over."""
 import os
 import re
 import signal
@@ -93,4 +94,42 @@ class Notify(unittest.TestCase):
         self.daemon.wait(0)
 
 
-main(Notify)
+class Credentials(unittest.TestCase):
+    key = "0123456789abcdef"
+
+    def setUp(self):
+        self.daemon = Daemon()
+        self.addCleanup(self.daemon.remove)
+        self.folder = os.path.join(self.daemon.dir, "credentials")
+        os.mkdir(self.folder, 0o700)
+        self.daemon.env["CREDENTIALS_DIRECTORY"] = self.folder
+
+    def given(self, mode):
+        path = os.path.join(self.folder, "api-keys")
+        with open(path, "w") as keys:
+            keys.write(self.key + "\n")
+        os.chmod(path, mode)
+        return path
+
+    def test_no_credential_means_no_keys(self):
+        self.daemon.start()
+        self.assertEqual(self.daemon.get("/status").status, 200)
+        self.daemon.stop()
+
+    def test_a_credential_may_show_its_access_list_as_a_groups_mode(self):
+        self.given(0o440)
+        self.daemon.start()
+        self.assertEqual(self.daemon.get("/status").status, 401)
+        answer = self.daemon.get("/status", headers={"X-Api-Key": self.key})
+        self.assertEqual(answer.status, 200)
+        self.daemon.stop()
+
+    def test_a_credential_that_everybody_reads_is_refused(self):
+        path = self.given(0o444)
+        self.daemon.spawn()
+        self.daemon.wait(78)
+        self.assertIn("<3>heygend: %s: is open to others" % path,
+                      self.daemon.log())
+
+
+main(Notify, Credentials)
