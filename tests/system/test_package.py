@@ -45,7 +45,7 @@ def release(version, ini):
             text = change(file.read())
         with open(path, "w") as file:
             file.write(text)
-    run("dpkg-deb", "-b", top + "/tree", top + "/heygend.deb")
+    run("dpkg-deb", "-Zgzip", "-z1", "-b", top + "/tree", top + "/heygend.deb")
     return top + "/heygend.deb"
 
 
