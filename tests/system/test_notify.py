@@ -9,7 +9,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from heygend import BUILDDIR, DEADLINE, Daemon, main, until  # noqa: E402
+from heygend import BUILDDIR, DEADLINE, SLOW, Daemon, main, until  # noqa: E402
 
 
 def tells():
@@ -19,7 +19,7 @@ def tells():
 
 
 class Notify(unittest.TestCase):
-    watchdog_s = 0.6
+    watchdog_s = 1.5 * SLOW
 
     def setUp(self):
         if not tells():
