@@ -336,6 +336,7 @@ static int publish_first(struct board *b, uint32_t slot_number,
 	 * the slot's last tenant looks under the stripe */
 	pthread_mutex_lock(board_stripe(b, slot_number));
 	slot->job = job;
+	slot->ahead_epoch = 0;
 	slot_enter(b, slot, NULL, job);
 	pthread_mutex_unlock(board_stripe(b, slot_number));
 	r = keys_add(b, slot_number, job);
@@ -379,6 +380,7 @@ int board_publish(struct board *b, uint32_t slot_number, struct job *job)
 	pthread_mutex_lock(board_stripe(b, slot_number));
 	slot_enter(b, slot, before, job);
 	slot->job = job;
+	slot->ahead_epoch = 0;		/* it was that of the version before */
 	pthread_mutex_unlock(board_stripe(b, slot_number));
 	job_unref(before);
 	return 0;
@@ -403,9 +405,10 @@ struct live {
 	bool started;			/* since: it waits for nobody */
 };
 
-/* Counted once for each queue: kept for the next who looks. */
+/* Counted once for each queue: kept for the next who looks at the version
+ * that it was counted for. */
 static void keep_look(struct board *b, const struct live *live,
-		      const struct index_look *look, int64_t seq)
+		      const struct index_look *look, const struct job *job)
 {
 	struct slot *slot;
 
@@ -413,7 +416,7 @@ static void keep_look(struct board *b, const struct live *live,
 		return;
 	slot = board_slot(b, live->slot);
 	pthread_mutex_lock(board_stripe(b, live->slot));
-	if (slot->job && slot->job->seq == seq) {
+	if (slot->job == job) {
 		slot->ahead_epoch = look->epoch;
 		slot->ahead = look->ahead;
 		slot->ahead_ms = look->ahead_ms;
@@ -429,7 +432,7 @@ static void view_queued(struct board *b, const struct live *live,
 	int64_t remaining, delay, mono = clock_mono_ms(), slots = b->slots;
 
 	index_look(b->index, job, &look);
-	keep_look(b, live, &look, job->seq);
+	keep_look(b, live, &look, job);
 	remaining = b->running_end_sum - b->running * mono;
 	if (remaining < 0)
 		remaining = 0;
@@ -498,6 +501,11 @@ static bool slot_take(struct board *b, uint32_t slot_number,
 		live->progress = shown_progress(slot, mono);
 		live->remaining_ms = shown_remaining(slot, mono);
 		live->completion_ms = slot->completion_ms;
+		live->slot = slot_number;
+		live->look = (struct index_look){
+			.epoch = slot->ahead_epoch, .ahead = slot->ahead,
+			.ahead_ms = slot->ahead_ms
+		};
 	}
 	pthread_mutex_unlock(board_stripe(b, slot_number));
 	return found;
