@@ -7,6 +7,7 @@ include tests/web/local.mk
 include tests/proof/local.mk
 EXTRA_DIST += \
 	%D%/data/random.txt \
+	%D%/data/raw-requests.txt \
 	%D%/data/store-1.sql \
 	%D%/demo.sh \
 	$(NULL)

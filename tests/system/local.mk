@@ -31,6 +31,7 @@ SYSTEM_TESTS = \
 	%D%/test_wire_jobs.py \
 	%D%/test_metrics.py \
 	%D%/test_openapi.py \
+	%D%/test_raw.py \
 	%D%/test_sqlite3.py \
 	%D%/test_waiting.py \
 	%D%/test_store_faults.py \
