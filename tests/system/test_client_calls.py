@@ -179,6 +179,7 @@ class Calls(unittest.TestCase):
     def test_bad_arguments_send_nothing_and_say_so(self):
         c, n = self.client, C.c_size_t()
         out = H.P()
+        x = H.Job(id="x")
         for code in (lib.hg_submit(c.handle, None, C.byref(out)),
                      lib.hg_submit(c.handle, H.request(), None),
                      lib.hg_submit(None, H.request(), C.byref(out)),
@@ -190,7 +191,7 @@ class Calls(unittest.TestCase):
                      lib.hg_refresh(c.handle, None),
                      c.verb("pause", H.Job()),
                      lib.hg_list(c.handle, None, None, None),
-                     lib.hg_job_events(c.handle, H.Job(id="x").handle, -1,
+                     lib.hg_job_events(c.handle, x.handle, -1,
                                        C.byref(out)),
                      lib.hg_queue(c.handle, b"halt", C.byref(out)),
                      lib.hg_watch_new(None, H.JobFn(), None, C.byref(out)),

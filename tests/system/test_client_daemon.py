@@ -235,10 +235,11 @@ class Layers(Case):
         self.assertEqual((job.result, job.state), (H.ERROR, H.STATE_ERROR))
         self.assertTrue(job.error_code and job.error_message)
         code, job = c.submit(sim_duration_ms=60000)
-        other = self.client()
-        threading.Timer(0.3, lambda: other.verb("cancel", H.Job(
-            id=job.id))).start()
+        other, same = self.client(), H.Job(id=job.id)
+        canceling = threading.Timer(0.3, lambda: other.verb("cancel", same))
+        canceling.start()
         self.assertEqual(c.wait(job, 30000), H.OK)
+        canceling.join()	# its client must outlive it
         self.assertEqual((job.result, job.state), (H.ERROR, H.CANCELED))
 
     def test_a_paused_job_is_waited_for(self):
@@ -247,8 +248,11 @@ class Layers(Case):
         self.assertEqual(c.verb("pause", job), H.OK, c.message)
         self.assertEqual(job.state, H.PAUSED)
         self.assertEqual(c.wait(job, 300), H.ETIMEDOUT)
-        threading.Timer(0.3, lambda: self.daemon.verb(job.id, "resume")).start()
+        id = job.id
+        resuming = threading.Timer(0.3, lambda: self.daemon.verb(id, "resume"))
+        resuming.start()
         self.assertEqual(c.wait(job, 30000), H.OK)
+        resuming.join()
         self.assertEqual(job.result, H.COMPLETED)
 
     def test_a_job_removed_meanwhile_ends_with_its_result(self):
