@@ -27,14 +27,14 @@ def now_ms():
     return int(time.monotonic() * 1000)
 
 
-def record(kind, order=None, **fields):
+def record(what, order=None, **fields):
     """A right record of this order's run, but for the fields given."""
     run, slot, job = order or (0, 0, 0)
-    values = {"kind": kind, "run": run, "slot": slot,
-              "stage": DOWNLOAD if kind == PROGRESS else 0,
-              "error": 1 if kind == FAILED else 0, "job": job,
-              "at": now_ms(), "remaining": 0 if kind == COMPLETED else 1000,
-              "progress": 1.0 if kind == COMPLETED else 0.0, "tick": 0,
+    values = {"kind": what, "run": run, "slot": slot,
+              "stage": DOWNLOAD if what == PROGRESS else 0,
+              "error": 1 if what == FAILED else 0, "job": job,
+              "at": now_ms(), "remaining": 0 if what == COMPLETED else 1000,
+              "progress": 1.0 if what == COMPLETED else 0.0, "tick": 0,
               "next": 2**63 - 1, "running": 0, "reserved": 0}
     values.update(fields)
     return RECORD.pack(*values.values())
@@ -88,11 +88,11 @@ class Bad:
 
     def lies(self):
         """The frame is right, what it says cannot be."""
-        worse = [{"progress": float("nan")}, {"progress": 1.5},
+        how = [{"progress": float("nan")}, {"progress": 1.5},
                  {"remaining": -1}, {"at": -5}, {"stage": 99}, {"kind": 77},
                  {"error": 3}, {"job": -1}, {"progress": -0.1}]
         for run in self.runs():
-            self.send(record(PROGRESS, run, **random.choice(worse)))
+            self.send(record(PROGRESS, run, **random.choice(how)))
 
     def oversized(self):
         for _ in self.runs():
