@@ -155,38 +155,40 @@ struct simulate {
  * engine changes private copies (drafts).  One allocation: the texts and the
  * simulate object lie behind the struct. */
 struct job {
+	/* what a look at a waiting or a running job takes: one cache line */
 	int64_t seq;			/* ordinal of submission */
 	uint8_t uuid[16];		/* version 7; zero for "default" */
-	int64_t submitted_ms;		/* all *_ms: Unix ms or TIME_NONE */
-	int64_t updated_ms;
-	int64_t not_before_ms;
 	int64_t eligible_ms;		/* waits in the queue since; never NONE */
-	int64_t started_ms;		/* this attempt's first start */
-	int64_t paused_ms;
-	int64_t finished_ms;
-	int64_t expires_ms;		/* NONE: kept, or not final */
-	int64_t ttl_s;			/* valid if ttl_given or final */
 	int64_t remaining_ms;		/* own, as last reported; -1: never */
-	uint64_t key;			/* of all its draws */
 	double progress;		/* 0..1, as of the last transition */
 	uint32_t version;
-	uint32_t run;			/* + 1 with each start */
-	uint32_t attempt;		/* from 1 */
-	uint32_t max_attempts;
-	uint32_t budget_from;		/* attempt at which the budget began */
-	uint32_t last_error_attempt;
-	uint16_t losses;		/* workers lost without progress between */
+	uint32_t refs;			/* atomic; job_ref, job_unref */
 	int8_t priority;
 	uint8_t state;			/* enum job_state */
 	uint8_t stage;			/* enum job_stage */
 	uint8_t on_error;		/* enum on_error */
 	uint8_t last_error;		/* enum job_error of the last failure */
 	bool ttl_given;			/* by the client, not the settings */
+	uint16_t simulate_at;		/* offset into tail; 0: not given */
+	/* the others */
+	int64_t submitted_ms;		/* all *_ms: Unix ms or TIME_NONE */
+	int64_t updated_ms;
+	int64_t not_before_ms;
+	int64_t started_ms;		/* this attempt's first start */
+	int64_t paused_ms;
+	int64_t finished_ms;
+	int64_t expires_ms;		/* NONE: kept, or not final */
+	int64_t ttl_s;			/* valid if ttl_given or final */
+	uint64_t key;			/* of all its draws */
+	uint32_t run;			/* + 1 with each start */
+	uint32_t attempt;		/* from 1 */
+	uint32_t max_attempts;
+	uint32_t budget_from;		/* attempt at which the budget began */
+	uint32_t last_error_attempt;
 	uint8_t worker;			/* that runs it, from 1; not stored */
-	uint32_t refs;			/* atomic; job_ref, job_unref */
 	uint32_t bytes;			/* of the whole allocation */
 	uint16_t text_at[JOB_TEXTS];	/* offset into tail; 0: not given */
-	uint16_t simulate_at;		/* offset into tail; 0: not given */
+	uint16_t losses;		/* workers lost without progress between */
 	char tail[];			/* tail[0] is never a text */
 };
 
