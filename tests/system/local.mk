@@ -44,6 +44,7 @@ TESTS += $(SYSTEM_TESTS)
 EXTRA_DIST += $(SYSTEM_TESTS) \
 	%D%/bad_worker.py \
 	%D%/crash.py \
+	%D%/crash_clients.py \
 	%D%/ctl.py \
 	%D%/fake.py \
 	%D%/heygend.py \
