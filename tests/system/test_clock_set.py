@@ -167,7 +167,7 @@ class Stopped(unittest.TestCase):
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
         time.sleep(4)		# longer than worker_timeout_s
-        for pid in pids:
+        for pid in reversed(pids):	# the workers, then who watches them
             os.kill(pid, signal.SIGCONT)
 
     def test_a_daemon_that_was_stopped_with_its_workers_goes_on(self):
