@@ -269,8 +269,9 @@ class Counting(heygend.Case):
             self.assertEqual(raw.answer().status, 200)
             raw.close()
         stream.raw.close()
+        # that a stream's reader left shows at the next write, a heartbeat
         for kind in ("wait", "stream", "events"):
-            until(lambda: held(kind) == 0, kind)
+            until(lambda: held(kind) == 0, kind, deadline=60)
 
     def test_a_worker_that_died_is_counted(self):
         before = self.page()
