@@ -326,7 +326,8 @@ static int64_t earlier(int64_t a, int64_t b)
 }
 
 /* Time in which nobody looked (we were stopped, or very late) is nobody's
- * silence: the workers may have been stopped as well. */
+ * silence: the workers may have been stopped as well.  All begin anew; by how
+ * much we were late would not do, for it counts from a silence's very end. */
 static void forgive(struct crew *crew, int64_t now)
 {
 	int64_t late = now - crew->due_ms;
@@ -335,10 +336,8 @@ static void forgive(struct crew *crew, int64_t now)
 		return;
 	log_warning("crew.late", "ms=%lld", (long long)late);
 	for (unsigned i = 0; i < crew->count; i++) {
-		struct worker *w = &crew->workers[i];
-
-		w->heard_ms = earlier(w->heard_ms + late, now);
-		w->asked_ms = earlier(w->asked_ms + late, now);
+		crew->workers[i].heard_ms = now;
+		crew->workers[i].asked_ms = now;
 	}
 }
 

@@ -176,9 +176,9 @@ class Stopped(unittest.TestCase):
         d.until_state(id, "running")
         for _ in range(2):
             self.stop_for_4_s(d.process.pid, *d.children())
-        # a worker may be taken for silent after such a stop: a run, no job
-        d.until_state(id, "completed", deadline=60)
-        self.assertEqual(self.kinds(id).count("completed"), 1)
+        d.until_state(id, "completed")
+        self.assertNotIn("requeued", self.kinds(id))
+        self.assertNotIn("worker.lost", d.log())
         d.stop()
 
     def test_a_daemon_that_was_stopped_finds_what_happened_meanwhile(self):
