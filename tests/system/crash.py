@@ -14,10 +14,10 @@ does by itself: that is held against the state machine.  By hand:
     crash.py --rounds 1000 --seed 7 --victim daemon --clients 32
 """
 import argparse
+import collections
 import os
 import random
 import signal
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -25,15 +25,15 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import lossy  # noqa: E402
-from crash_clients import (  # noqa: E402
-    BY_ITSELF, CLIENTS_KINDS, FINAL, Client, Http, Pauser, Watcher, Wrong,
-    walk)
+from crash_check import (  # noqa: E402
+    FINAL, Database, Event, Order, Wrong, check_shown)
+from crash_clients import Client, Http, Pauser, Watcher  # noqa: E402
 from heygend import (  # noqa: E402
     BUILDDIR, Daemon, alive, program, until)
 
 LOSSY_VFS = os.path.join(BUILDDIR, "tests", "unit", ".libs", "test_lossy.so")
 SETTINGS = {
-    "status.default_job": "off", "log.level": "info", "jobs.slots": 6,
+    "status.default_job": "off", "log.level": "info", "jobs.slots": 16,
     "jobs.restart_delay_ms": 20, "jobs.restart_delay_max_ms": 50,
     "jobs.ttl_completed_s": 86400, "jobs.ttl_error_s": 86400,
     "jobs.ttl_canceled_s": 86400, "jobs.tombstone_s": 86400,
@@ -41,16 +41,22 @@ SETTINGS = {
     "simulation.error_rate": 0.2, "simulation.progress_interval_ms": 20,
     "store.progress_write_ms": 50, "http.threads": 128,
 }
+CHANGES = ("submitted", "paused", "resumed", "canceled", "restarted",
+           "changed", "removed", "queue")
+LAST_LOOKS = 20000			# at jobs, at the end
+ENOUGH_KILLS = 100			# for each kind of change to be among them
 
 
 class Arena:
+    """lossy_disk: True: what was not synced is lost; "liar": what was, too."""
+
     def __init__(self, seed, clients, victim="daemon", settings=None,
                  env=None, lossy_disk=False):
         self.seed, self.victim, self.lossy = seed, victim, lossy_disk
         env = dict(env or {})
         if lossy_disk:
             env.update(LD_PRELOAD=os.path.abspath(LOSSY_VFS),
-                       HEYGEND_TEST_LOSSY="1")
+                       HEYGEND_TEST_LOSSY=str(lossy_disk))
         self.random = random.Random(seed)
         given = dict(SETTINGS)
         if victim == "worker":		# they come back ever more slowly
@@ -60,8 +66,10 @@ class Arena:
         self.life = 0			# of the daemon
         self.turn = threading.Condition()
         self.halt, self.over, self.parked = True, False, set()
-        self.wrongs, self.acknowledged, self.unknown = [], 0, 0
-        self.kills, self.checked, self.lost_writes = 0, 0, 0
+        self.wrongs, self.order = [], Order()
+        # kill -9 under load; of one that was just starting; SIGTERM
+        self.kills, self.early_kills, self.stops = 0, 0, 0
+        self.checked, self.lost_writes = 0, 0
         self.asker = Http(self)
         self.watcher = Watcher(self)
         self.pauser = Pauser(self, 0)
@@ -75,6 +83,15 @@ class Arena:
             self.wrongs.append(wrong)
             self.turn.notify_all()
 
+    @property
+    def jobs(self):
+        return [job for client in self.clients for job in client.jobs]
+
+    @property
+    def counts(self):
+        return sum((client.counts for client in self.clients),
+                   collections.Counter())
+
     # --- who runs when ------------------------------------------------------
 
     def may_go_on(self, client):
@@ -87,13 +104,15 @@ class Arena:
             self.parked.discard(client.number)
             return not self.over and len(self.wrongs) == 0
 
-    def wait_for_the_next_life(self, client):
+    def after_unknown(self, client):
+        """Waits for the daemon's next life."""
+        if self.victim == "worker":
+            self.fail("no answer though the daemon lived")
         with self.turn:
             life = self.life
             self.parked.add(client.number)
             self.turn.notify_all()
-            while (self.life == life and not self.over and
-                   self.victim != "worker"):
+            while self.life == life and not self.over:
                 self.turn.wait(1)
 
     def release(self):
@@ -118,7 +137,7 @@ class Arena:
         """Kills; with the clients in full swing."""
         time.sleep(self.random.random() * 0.4)
         if self.victim == "worker":
-            pids = self.daemon.children()
+            pids = [pid for pid in self.daemon.children() if alive(pid)]
             for pid in self.random.sample(pids, min(len(pids), 1)):
                 os.kill(pid, signal.SIGKILL)
                 self.kills += 1
@@ -126,9 +145,10 @@ class Arena:
         workers = self.daemon.children()
         if not self.lossy and self.random.random() < 0.1:
             self.daemon.stop()
+            self.stops += 1
         else:
             self.daemon.kill()
-        self.kills += 1
+            self.kills += 1
         self.lose_what_was_not_synced()
         self.daemon.port = None
         until(lambda: not any(alive(pid) for pid in workers),
@@ -138,14 +158,15 @@ class Arena:
         if self.lossy:
             for file in ("jobs.db", "jobs.db-wal"):
                 self.lost_writes += lossy.lose(
-                    os.path.join(self.daemon.state_dir, file), self.random)
+                    os.path.join(self.daemon.state_dir, file), self.random,
+                    everything=self.lossy == "liar")
 
     def revive(self):
         while self.random.random() < 0.1:	# some die in their cradle
             self.daemon.spawn()
             time.sleep(self.random.random() * 0.05)
             self.daemon.kill()
-            self.kills += 1
+            self.early_kills += 1
             self.lose_what_was_not_synced()
         self.daemon.start()
         self.life += 1
@@ -159,78 +180,52 @@ class Arena:
                 "GET", "/v1/jobs/%s/events?limit=500&after=%d" % (id, after))
             if status != 200:
                 raise Wrong("%d for the history of %s" % (status, id))
-            events += shown["events"]
+            events += [Event.told(event) for event in shown["events"]]
             if len(shown["events"]) < 500:
                 return events
-            after = events[-1]["seq"]
-
-    def check_history(self, job, events):
-        seen = [e for e in events if not self.lossy or e["kind"] != "stage"]
-        if seen[:len(job.known)] != job.known:
-            raise Wrong("the history of %s was %r and is %r" %
-                        (job.id, job.known, seen))
-        new = seen[len(job.known):]
-        asked = [e["kind"] for e in new if e["kind"] in CLIENTS_KINDS or
-                 e["kind"] == "submitted" or
-                 e["kind"] == "restarted" and e["from"] in FINAL]
-        sure = list(job.kinds)
-        job.was_done = bool(job.maybe) and asked == sure + [job.maybe]
-        if asked != sure and not job.was_done:
-            raise Wrong("%s: acknowledged %r, perhaps %r; the history has %r" %
-                        (job.id, sure, job.maybe, new))
-        job.known = seen
+            after = events[-1].seq
 
     def check(self, job):
         self.checked += 1
         status, shown, _ = self.asker.ask("GET", "/v1/jobs/" + job.id)
         if status == 410 and (job.deleted or job.maybe == "removed"):
-            job.deleted, job.touched = True, False
+            job.was_done = job.maybe == "removed"
+            job.deleted, job.touched, job.maybe = True, False, None
             return
         if status != 200 or job.deleted:
             raise Wrong("%d for %s, acknowledged as %s" %
                         (status, job.id, "deleted" if job.deleted
                          else job.state))
-        events = self.history(job.id)
-        state = walk(events, not self.lossy)
-        self.check_history(job, events)
-        priorities = {job.priority}
-        if job.maybe == "changed":
-            priorities.add(job.maybe_priority)
-        if shown["priority"] not in priorities:
-            raise Wrong("priority %d of %s, not %r" %
-                        (shown["priority"], job.id, priorities))
-        if job.was_done and job.maybe == "restarted":
-            job.seen_final = None
-        job.see(shown)
-        if state not in BY_ITSELF[shown["state"]]:
-            raise Wrong("%s is %s, its history says %s" %
-                        (job.id, shown["state"], state))
-        job.priority, job.kinds = shown["priority"], []
-        job.maybe = job.maybe_priority = None
-        job.touched = False
+        check_shown(job, shown, self.history(job.id), not self.lossy,
+                    self.order)
 
     def check_touched(self):
+        """And some that were not, the deleted ones too."""
         self.pauser.check(self.asker)
         for client in self.clients:
+            some = self.random.sample(client.jobs, min(5, len(client.jobs)))
             for job in client.jobs:
-                if job.touched:
+                if job.touched or job in some:
                     self.check(job)
-            for job in self.random.sample(client.jobs,
-                                          min(5, len(client.jobs))):
-                self.check(job)
+            for again in client.again:
+                again.settle()
+        self.order.check()
 
     # --- the whole ----------------------------------------------------------
 
-    def rounds(self, rounds, seconds):
-        begun = time.monotonic()
+    def begin(self):
         self.daemon.start()
         for thread in self.clients + [self.watcher]:
             thread.start()
+
+    def rounds(self, rounds, seconds):
+        begun = time.monotonic()
+        self.begin()
         while self.kills < rounds and time.monotonic() - begun < seconds:
             self.release()
             self.strike()
             if self.victim == "worker":
-                if self.random.random() < 0.95:
+                if self.random.random() < 0.95 and not self.wrongs:
                     continue
                 self.stop_all()
             else:
@@ -250,70 +245,65 @@ class Arena:
         """Nothing is stuck: whoever is not final gets there."""
         self.asker.ask("POST", "/v1/queue:resume")
         self.pauser.paused = False
-        left = {job.id: job for client in self.clients
-                for job in client.jobs if not job.deleted}
+        left = {job.id: job for job in self.jobs if not job.deleted}
 
-        def ended():
+        def some_end():
+            before = len(left)
             for id, state in self.states(list(left)[:100]):
                 if state == "paused":
                     self.asker.ask("POST", "/v1/jobs/%s:resume" % id)
-                    left[id].did("resumed")
-                    left[id].state = "queued"
+                    left[id].did("resumed", self.asker.sent,
+                                 self.asker.acked)
                 elif state in FINAL:
                     del left[id]
-            return not left
-        until(ended, "that every job ends", 120)
+            return len(left) < before
+        while left:
+            until(some_end, "that every job ends", 60)
 
     def states(self, ids):
         jobs = self.asker.ask("GET", "/v1/jobs?ids=" + ",".join(ids))[1]
         return [(job["id"], job["state"]) for job in jobs["jobs"]]
 
-    def check_database(self):
-        path = os.path.join(self.daemon.state_dir, "jobs.db")
-        db = sqlite3.connect("file:%s?mode=ro" % path, uri=True)
-        try:
-            titles = {}
-            for title, in db.execute("SELECT title FROM job"):
-                titles[title] = titles.get(title, 0) + 1
-            seqs = [row for row in db.execute(
-                "SELECT seq, kind FROM event ORDER BY seq")]
-        finally:
-            db.close()
-        doubled = [title for title in titles if titles[title] > 1]
-        if doubled:
-            raise Wrong("submitted once, there twice: %r" % doubled)
-        for client in self.clients:
-            for job in client.jobs:
-                titles.pop(job.title, None)
-            for lost in client.lost:
-                there = [title in titles for title in lost]
-                if any(there) and not all(there):
-                    raise Wrong("half a batch is there: %r" % lost)
-                for title in lost:
-                    titles.pop(title, None)
-        if titles:
-            raise Wrong("jobs that nobody submitted: %r" % titles)
-        seen = set(self.watcher.seen)
-        there = {event for event in seqs if event[0] <= self.watcher.last}
-        if there - seen:
-            raise Wrong("the stream has not told %r" % sorted(there - seen))
-        lost = [event for event in seen - there
-                if not self.lossy or event[1] != "stage"]
-        if lost:
-            raise Wrong("the stream has told what is not: %r" % lost)
+    def all_is_told(self):
+        """The stream comes to the end of what there is."""
+        def told():
+            page = self.asker.ask(
+                "GET", "/v1/events?after=%d" % self.watcher.last)
+            return page[0] == 200 and not page[1]["events"]
+        until(told, "that the stream tells everything")
+
+    def check_proven(self):
+        """A run in which nothing happens proves nothing."""
+        counts = self.counts
+        changes = sum(counts[kind] for kind in CHANGES)
+        wrong = []
+        if changes < self.kills:
+            wrong.append("%d changes" % changes)
+        if self.kills >= ENOUGH_KILLS:
+            wrong += ["never " + kind for kind in CHANGES + (
+                "looks", "replays") if not counts[kind]]
+            if self.victim == "daemon" and counts["unknown"] < self.kills:
+                wrong.append("killed with nobody asking")
+            if self.lossy and not self.lost_writes:
+                wrong.append("no write was lost")
+            if self.victim == "worker" and not self.lost_runs():
+                wrong.append("no run was lost")
+        if wrong:
+            raise Wrong("nothing is proven: " + ", ".join(wrong))
+
+    def lost_runs(self):
+        return len(self.database.lost_runs())
 
     def finish(self):
         self.stop_all()
         self.repeat_what_is_unknown()
         self.check_touched()
-        for client in self.clients:
-            for job in client.jobs:
-                job.touched = not job.deleted
+        jobs = self.jobs		# the database is checked for all
+        for job in self.random.sample(jobs, min(LAST_LOOKS, len(jobs))):
+            job.touched = True
         self.all_end()
         self.check_touched()
-        last = self.asker.ask("GET", "/v1/events?after=0&wait=0")
-        if last[0] != 200:
-            raise Wrong("the history cannot be read")
+        self.all_is_told()
         with self.turn:
             self.over = True
             self.turn.notify_all()
@@ -322,11 +312,20 @@ class Arena:
         self.watcher.over = True
         self.watcher.join(20)
         self.asker.close()
-        self.daemon.stop(clean_log=self.victim != "nonsense")
+        self.daemon.stop(clean_log=self.log_is_clean)
         self.check_database()
+
+    log_is_clean = True
+
+    def check_database(self):
         subprocess.run([program("heygend"), "--check-store",
-                        "--state-dir", self.daemon.state_dir], check=True, timeout=60,
-                       stdout=subprocess.DEVNULL)
+                        "--state-dir", self.daemon.state_dir], check=True,
+                       timeout=60, stdout=subprocess.DEVNULL)
+        self.database = Database(
+            os.path.join(self.daemon.state_dir, "jobs.db"), not self.lossy)
+        self.database.check(
+            self.jobs, [l for client in self.clients for l in client.lost],
+            self.watcher.seen, self.order)
 
     def run(self, rounds, seconds):
         """Raises Wrong, or returns the summary."""
@@ -336,6 +335,7 @@ class Arena:
             self.finish()
             if self.wrongs:
                 raise Wrong(self.wrongs[0])
+            self.check_proven()
         except BaseException:
             with self.turn:
                 self.over = True
@@ -347,13 +347,27 @@ class Arena:
             raise
         finally:
             self.daemon.remove()
-        lost = ", %d writes lost that were not synced" % self.lost_writes
-        return ("%d kills of the %s%s, %d acknowledged changes and looks, %d "
-                "unknown, %d jobs, %d checks: nothing lost; seed %s, %.0f s" %
-                (self.kills, self.victim, lost if self.lossy else "",
-                 self.acknowledged, self.unknown,
-                 sum(len(c.jobs) for c in self.clients), self.checked,
-                 self.seed, time.monotonic() - begun))
+        return "%s: nothing lost, doubled, reordered or impossible; " \
+            "seed %s, %.0f s" % (self.summary(rounds), self.seed,
+                                 time.monotonic() - begun)
+
+    def summary(self, rounds):
+        counts, more = self.counts, ""
+        if self.victim == "daemon":
+            more = " (and %d as it started, %d stops)" % (
+                self.early_kills, self.stops)
+        else:
+            more = ", %d runs lost" % self.lost_runs()
+        if self.lossy:
+            more += ", %d writes lost that were not synced" % self.lost_writes
+        return ("%d of %d kill -9 of the %s%s under %d clients; %d changes "
+                "acknowledged and remembered, %d looks, %d requests without "
+                "an answer, %d jobs, %d checks, %d events" % (
+                    self.kills, rounds, self.victim, more,
+                    len(self.clients) - 1,
+                    sum(counts[kind] for kind in CHANGES), counts["looks"],
+                    counts["unknown"], len(self.jobs), self.checked,
+                    len(self.watcher.seen)))
 
 
 def main():

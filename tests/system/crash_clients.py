@@ -1,9 +1,16 @@
 """crash_clients.py -- clients that remember every acknowledgement.
 
-Each job is changed by one client alone, so what its history must hold is
-known; walk() holds the rest of it against the state machine.  crash.py kills
-what they talk to.
+Each job is changed by one client alone, which asks one thing at a time: so
+what a job's history must hold is known.  crash_check.py holds them to it;
+crash.py kills what they talk to, and owns them as their `arena`:
+
+    daemon, life        who lives now
+    seed                of all that is random
+    may_go_on(client)   waits while everybody is to halt; False: it is over
+    after_unknown(client)   called when no answer came
+    fail(wrong)         a promise was broken
 """
+import collections
 import http.client
 import json
 import os
@@ -13,117 +20,16 @@ import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from crash_check import Job, Wrong  # noqa: E402
 from heygend import Raw, Stream  # noqa: E402
 
-FINAL = ("completed", "error", "canceled")
-CLIENTS_KINDS = ("paused", "resumed", "canceled", "changed", "removed")
-STAGES = ("download", "transcribe", "translate", "synthesize", "lip_sync",
-          "render")
 VERB_EVENT = {"pause": "paused", "resume": "resumed", "cancel": "canceled",
-              "restart": "restarted"}
-# kind: (from, to, the attempt's growth); None: the state it is in
-RULES = {
-    "submitted": [(None, "queued", 0)],
-    "started": [("queued", "running", 0)],
-    "stage": [("running", "running", 0)],
-    "paused": [("queued", "paused", 0), ("running", "paused", 0)],
-    "resumed": [("paused", "queued", 0)],
-    "canceled": [("queued", "canceled", 0), ("running", "canceled", 0),
-                 ("paused", "canceled", 0)],
-    "completed": [("running", "completed", 0)],
-    "failed": [("running", "error", 0), ("running", "queued", 0)],
-    "requeued": [("running", "queued", 0)],
-    "restarted": [("queued", "queued", 1), ("completed", "queued", 1),
-                  ("error", "queued", 1), ("canceled", "queued", 1)],
-    "removed": [(state, None, 0) for state in FINAL],
-}
-# what a job does without being asked
-BY_ITSELF = {
-    "queued": ("queued", "running", "completed", "error"),
-    "running": ("queued", "running", "completed", "error"),
-    "paused": ("paused",), "completed": ("completed",), "error": ("error",),
-    "canceled": ("canceled",),
-}
-
-
-class Wrong(AssertionError):
-    """A promise was broken."""
+              "restart": "restarted", "delete": "removed"}
+RECENT = 40				# jobs that are still of interest
 
 
 class Unknown(Exception):
     """No answer: it was done, or it was not."""
-
-
-def walk(events, strict=True):
-    """Holds a history against the state machine; the state it ends in."""
-    state, attempt, ended, stage, last, losses = None, 1, False, -1, 0, 0
-    for e in events:
-        kind, what = e["kind"], "%r in %r" % (e, [x["kind"] for x in events])
-        if e["seq"] <= last:
-            raise Wrong("not in order: " + what)
-        last = e["seq"]
-        if kind == "changed":
-            rules = [(state, state, 0)]
-        else:
-            rules = RULES[kind]
-        rule = [r for r in rules if r == (e["from"], e["to"], r[2])]
-        if e["from"] != state or not rule:
-            raise Wrong("impossible in state %s: %s" % (state, what))
-        if rule[0][2]:
-            attempt, ended, stage, losses = attempt + 1, False, -1, 0
-        if kind in ("completed", "failed", "canceled"):
-            if ended:
-                raise Wrong("ended twice: " + what)
-            ended = True
-        if kind == "restarted" and e["from"] == "queued" and \
-                (not events[events.index(e) - 1]["kind"] == "failed"):
-            raise Wrong("restarted out of nothing: " + what)
-        if kind == "stage":
-            if strict and STAGES.index(e["detail"]) <= stage:
-                raise Wrong("a stage twice: " + what)
-            stage = STAGES.index(e["detail"])
-        if e["detail"] == "worker_lost":
-            losses += 1
-            if kind == "failed" and losses < 3:
-                raise Wrong("given up too soon: " + what)
-        if e["attempt"] != attempt:
-            raise Wrong("attempt %d expected: %s" % (attempt, what))
-        state = e["to"]
-    return state
-
-
-class Job:
-    """What its client knows of a job.  kinds: the changes it has caused since
-    the last check, in order; maybe: the last one's, if that was unknown."""
-
-    def __init__(self, shown):
-        self.id, self.title = shown["id"], shown["title"]
-        self.state, self.version = shown["state"], shown["version"]
-        self.priority = shown["priority"]
-        self.kinds, self.maybe, self.known = ["submitted"], None, []
-        self.maybe_priority = None
-        self.seen_final = None
-        self.deleted = False
-        self.touched = True
-
-    def see(self, shown):
-        if shown["version"] < self.version:
-            raise Wrong("the version of %s went from %d back to %d" %
-                        (self.id, self.version, shown["version"]))
-        if self.seen_final and not self.maybe and \
-                shown["state"] != self.seen_final:
-            raise Wrong("%s was %s and is %s" % (self.id, self.seen_final,
-                                                 shown["state"]))
-        self.version = shown["version"]
-        if shown["state"] in FINAL:
-            self.seen_final = shown["state"]
-        self.state = shown["state"]
-
-    def did(self, kind):
-        self.touched = True
-        self.kinds.append(kind)
-        if kind == "restarted":
-            self.seen_final = None
 
 
 class Http:
@@ -131,40 +37,67 @@ class Http:
 
     def __init__(self, arena):
         self.arena, self.life, self.connection = arena, None, None
+        self.sent = self.acked = 0	# moments of the latest request
 
-    def ask(self, method, path, body=None, key=None):
-        """(status, JSON); Unknown if no answer came."""
-        arena, life = self.arena, self.arena.life
+    def connect(self):
+        life = self.arena.life
         if self.connection is None or self.life != life:
             self.close()
             self.connection = http.client.HTTPConnection(
-                "127.0.0.1", arena.daemon.port or 1, timeout=20)
+                "127.0.0.1", self.arena.daemon.port or 1, timeout=20)
             self.life = life
+        return self.connection
+
+    def ask(self, method, path, body=None, key=None):
+        """(status, JSON, headers); Unknown if no answer came."""
         headers = {"Content-Type": "application/json"} if body else {}
         if key:
             headers["Idempotency-Key"] = key
+        connection, self.sent = self.connect(), time.monotonic()
         try:
-            self.connection.request(method, path,
-                                    json.dumps(body) if body else None,
-                                    headers)
-            answer = self.connection.getresponse()
+            connection.request(method, path,
+                               json.dumps(body) if body else None, headers)
+            answer = connection.getresponse()
             data = answer.read()
         except (OSError, http.client.HTTPException) as error:
             self.close()
             raise Unknown("%s %s: %r" % (method, path, error)) from None
-        if answer.status == 503:
-            code = json.loads(data).get("code")
-            if code == "store_unavailable":
-                raise Unknown("store_unavailable")
-        if answer.status == 500:
-            raise Wrong("500 for %s %s: %r" % (method, path, data))
-        return (answer.status, json.loads(data) if data else None,
-                answer.headers)
+        self.acked = time.monotonic()
+        shown = json.loads(data) if data else None
+        if answer.status >= 500:
+            self.refused(answer, shown, "%s %s" % (method, path))
+        return answer.status, shown, answer.headers
+
+    def refused(self, answer, shown, what):
+        """503 is by design: to be asked again, and it says how sure it is."""
+        if answer.status != 503 or "Retry-After" not in answer.headers:
+            raise Wrong("%d for %s: %r" % (answer.status, what, shown))
+        if shown["code"] == "store_unavailable":
+            if "unknown" not in shown["detail"]:
+                raise Wrong("not said to be unknown: %r" % shown)
+            raise Unknown("store_unavailable")
 
     def close(self):
         if self.connection is not None:
             self.connection.close()
             self.connection = None
+
+
+class Again:
+    """A request with a key that got no answer: asked again after the next
+    check."""
+
+    def __init__(self, client, do, *request):
+        self.do, self.request = do, request
+        self.life, self.sent = client.arena.life, client.http.sent
+        self.asked, self.done = True, False
+
+    def settle(self):
+        """After a check: was it done when it was asked?  Of a submission
+        nobody knows."""
+        if self.asked and self.do.__name__ == "bulk_again":
+            self.done |= any(job.was_done for job in self.request[0])
+        self.asked = False
 
 
 class Client(threading.Thread):
@@ -174,27 +107,51 @@ class Client(threading.Thread):
         self.random = random.Random("%s/%d" % (arena.seed, number))
         self.http = Http(arena)
         self.jobs = []			# all that are known to be there
-        self.again = []			# keyed requests without an answer
+        self.again = []			# Again
+        self.kept = []			# recent answered submissions with keys
         self.lost = []			# titles submitted without key or answer
         self.serial = 0
+        self.counts = collections.Counter()	# acknowledged, by kind
 
     def run(self):
         while self.arena.may_go_on(self):
             try:
-                if self.again:
+                if self.again and self.again[0].life != self.arena.life:
                     self.repeat()
                 else:
                     self.act()
-                self.arena.acknowledged += 1
                 time.sleep(self.random.random() * 0.01)
             except Unknown:
-                self.arena.unknown += 1
-                self.arena.wait_for_the_next_life(self)
+                self.counts["unknown"] += 1
+                self.arena.after_unknown(self)
             except Wrong as wrong:
                 self.arena.fail(str(wrong))
             except Exception as error:	# pylint: disable=broad-except
                 self.arena.fail("client %d: %r" % (self.number, error))
         self.http.close()
+
+    def act(self):
+        live = [job for job in self.jobs[-RECENT:] if not job.deleted]
+        sure = [job for job in live if not job.maybe]
+        choice = self.random.random()
+        if len(sure) < 4 or choice < 0.15:
+            self.submit()
+        elif choice < 0.42:
+            self.look(self.random.choice(live))
+        elif choice < 0.45:
+            self.replay()
+        elif choice < 0.55:
+            self.bulk(self.random.sample(sure, min(len(sure), 5)))
+        elif choice < 0.63:
+            self.patch(self.random.choice(sure))
+        elif choice < 0.68:
+            self.delete(self.random.choice(sure))
+        else:
+            self.verb(self.random.choice(sure))
+
+    def did(self, job, kind):
+        job.did(kind, self.http.sent, self.http.acked)
+        self.counts[kind] += 1
 
     # --- submitting ---------------------------------------------------------
 
@@ -208,69 +165,91 @@ class Client(threading.Thread):
             fields["simulate"] = {"duration_ms": r.choice((1, 20, 80, 300))}
         return fields
 
-    def key(self):
-        return "k-%d-%d" % (self.number, self.serial) \
+    def key(self, letter):
+        self.serial += 1
+        return "%s-%d-%d" % (letter, self.number, self.serial) \
             if self.random.random() < 0.5 else None
 
     def submit(self):
         if self.random.random() < 0.2:
             body = {"jobs": [self.fields() for _ in
                              range(self.random.randint(1, 12))]}
-            request = ("/v1/jobs:batch", body, self.key())
+            request = ("/v1/jobs:batch", body, self.key("k"))
         else:
             body = self.fields()
-            request = ("/v1/jobs", body, self.key())
+            request = ("/v1/jobs", body, self.key("k"))
         try:
-            self.submitted(*request)
+            self.submitted(None, *request)
         except Unknown:
             if request[2]:
-                self.again.append((self.submitted, request))
+                self.again.append(Again(self, self.submitted, *request))
             else:
                 self.lost.append([f["title"] for f in
                                   body.get("jobs", [body])])
             raise
 
-    def submitted(self, path, body, key):
-        status, shown, _ = self.http.ask("POST", path, body, key)
+    def ask_to_submit(self, path, body, key):
+        """The jobs of the answer; None: not now."""
+        status, shown, headers = self.http.ask("POST", path, body, key)
         if status == 503:
-            return
+            return None, headers
         wanted = [f["title"] for f in body.get("jobs", [body])]
         if status != 202:
             raise Wrong("%d for a submission: %r" % (status, shown))
         jobs = shown["jobs"] if "jobs" in shown else [shown]
         if [job["title"] for job in jobs] != wanted:
             raise Wrong("other jobs than were asked for: %r" % wanted)
-        self.jobs += [Job(job) for job in jobs]
+        return jobs, headers
+
+    def submitted(self, again, path, body, key):
+        jobs, _ = self.ask_to_submit(path, body, key)
+        if jobs is None:
+            return again is None
+        if sorted(job["seq"] for job in jobs) != [j["seq"] for j in jobs]:
+            raise Wrong("a batch in another order: %r" % jobs)
+        sent = again.sent if again else self.http.sent
+        new = [Job(job, sent, self.http.acked) for job in jobs]
+        self.jobs += new
+        self.counts["submitted"] += len(new)
+        if key:
+            self.kept = self.kept[-9:] + [(new, path, body, key)]
+        return True
+
+    def replay(self):
+        """The same key again: the same jobs, and nothing new."""
+        kept = [k for k in self.kept
+                if not any(job.deleted or job.maybe for job in k[0])]
+        if not kept:
+            return
+        mine, path, body, key = self.random.choice(kept)
+        jobs, headers = self.ask_to_submit(path, body, key)
+        if jobs is None:
+            return
+        if [job["id"] for job in jobs] != [job.id for job in mine] or \
+                headers["Idempotency-Replayed"] != "true":
+            raise Wrong("the key %s was taken for new" % key)
+        for job, shown in zip(mine, jobs):
+            job.see(shown)
+        self.counts["replays"] += 1
 
     def repeat(self):
-        do, request = self.again[0]
-        do(*request)
-        self.again.pop(0)
+        """What got no answer, with the same key."""
+        again = self.again[0]
+        again.life, again.asked = self.arena.life, True
+        if again.do(again, *again.request):
+            self.again.pop(0)
 
     # --- changing -----------------------------------------------------------
 
-    def act(self):
-        live = [job for job in self.jobs[-40:] if not job.deleted]
-        choice = self.random.random()
-        if len(live) < 4 or choice < 0.15:
-            self.submit()
-        elif choice < 0.45:
-            self.look(self.random.choice(live))
-        elif choice < 0.55:
-            self.bulk(self.random.sample(live, min(len(live), 5)))
-        elif choice < 0.63:
-            self.patch(self.random.choice(live))
-        elif choice < 0.68:
-            self.delete(self.random.choice(live))
-        else:
-            self.verb(self.random.choice(live))
-
     def look(self, job):
         status, shown, _ = self.http.ask("GET", "/v1/jobs/" + job.id)
+        if status == 410 and job.maybe == "removed":
+            return
         if status != 200:
             raise Wrong("%d for %s, which was %s" % (status, job.id,
                                                      job.state))
         job.see(shown)
+        self.counts["looks"] += 1
 
     def choose_verb(self):
         return self.random.choice(("pause", "resume", "resume", "cancel",
@@ -289,53 +268,70 @@ class Client(threading.Thread):
             status, shown, _ = self.http.ask(
                 "POST", "/v1/jobs/%s:%s" % (job.id, verb))
         except Unknown:
-            job.maybe, job.touched = VERB_EVENT[verb], True
+            job.may_have(VERB_EVENT[verb], self.http.sent)
             raise
         if status == 200:
             if self.changes(job, verb):
-                job.did(VERB_EVENT[verb])
+                self.did(job, VERB_EVENT[verb])
             job.see(shown)
         elif status not in (409, 503):
             raise Wrong("%d for %s of %s" % (status, verb, job.id))
 
     def bulk(self, jobs):
-        verb, key = self.choose_verb(), None
-        if self.random.random() < 0.5:
-            self.serial += 1
-            key = "b-%d-%d" % (self.number, self.serial)
+        verb = "delete" if self.random.random() < 0.1 else self.choose_verb()
+        key = self.key("b")
         try:
-            self.bulk_done(jobs, verb, key)
+            self.bulk_done(None, jobs, verb, key)
         except Unknown:
-            for job in jobs:
-                job.maybe, job.touched = VERB_EVENT[verb], True
             if key:
-                self.again.append((self.bulk_again, (jobs, verb, key)))
+                self.again.append(Again(self, self.bulk_again, jobs, verb,
+                                        key))
             raise
 
     def bulk_ask(self, jobs, verb, key):
-        status, shown, _ = self.http.ask(
-            "POST", "/v1/jobs:" + verb, {"ids": [j.id for j in jobs]}, key)
+        try:
+            status, shown, _ = self.http.ask(
+                "POST", "/v1/jobs:" + verb, {"ids": [j.id for j in jobs]},
+                key)
+        except Unknown:
+            for job in jobs:
+                job.may_have(VERB_EVENT[verb], self.http.sent)
+            raise
         if status == 503:
-            return []
+            return None
         if status != 200 or [r["id"] for r in shown["results"]] != \
                 [j.id for j in jobs]:
             raise Wrong("%d for a bulk %s: %r" % (status, verb, shown))
         return shown["results"]
 
-    def bulk_done(self, jobs, verb, key):
-        for job, result in zip(jobs, self.bulk_ask(jobs, verb, key)):
-            if result["status"] == 200:
+    def bulk_done(self, again, jobs, verb, key):
+        results = self.bulk_ask(jobs, verb, key)
+        for job, result in zip(jobs, results or []):
+            if result["status"] in (200, 204):
                 if self.changes(job, verb):
-                    job.did(VERB_EVENT[verb])
-                job.state = result["state"]
+                    self.did(job, VERB_EVENT[verb])
+                if verb != "delete":
+                    job.saw(result["state"])
+            elif result["status"] != 409:
+                raise Wrong("%r in a bulk %s" % (result, verb))
+        return again is None or results is not None
 
-    def bulk_again(self, jobs, verb, key):
-        """The same key again: whoever was changed then is not changed now."""
-        done = [job.was_done for job in jobs]
-        if any(done):
-            self.bulk_ask(jobs, verb, key)
-        else:
-            self.bulk_done(jobs, verb, key)
+    def bulk_again(self, again, jobs, verb, key):
+        if again.done:
+            return self.bulk_replayed(jobs, verb, key)
+        if any(job.touched or job.maybe for job in jobs):
+            return True			# they have moved on
+        return self.bulk_done(again, jobs, verb, key)
+
+    def bulk_replayed(self, jobs, verb, key):
+        """Whoever was changed then is not changed now."""
+        if any(job.deleted or job.maybe for job in jobs):
+            return True
+        status, shown, headers = self.http.ask(
+            "POST", "/v1/jobs:" + verb, {"ids": [j.id for j in jobs]}, key)
+        if status == 200 and headers["Idempotency-Replayed"] != "true":
+            raise Wrong("the key %s was taken for new: %r" % (key, shown))
+        return status == 200
 
     def patch(self, job):
         priority = self.random.randint(-20, 20)
@@ -343,12 +339,12 @@ class Client(threading.Thread):
             status, shown, _ = self.http.ask(
                 "PATCH", "/v1/jobs/" + job.id, {"priority": priority})
         except Unknown:
-            job.maybe, job.touched = "changed", True
+            job.may_have("changed", self.http.sent)
             job.maybe_priority = priority
             raise
         if status == 200:
             if job.priority != priority:
-                job.did("changed")
+                self.did(job, "changed")
             job.priority = priority
             job.see(shown)
             if shown["priority"] != priority:
@@ -360,10 +356,10 @@ class Client(threading.Thread):
         try:
             status, _, _ = self.http.ask("DELETE", "/v1/jobs/" + job.id)
         except Unknown:
-            job.maybe, job.touched = "removed", True
+            job.may_have("removed", self.http.sent)
             raise
         if status == 204:
-            job.deleted = job.touched = True
+            self.did(job, "removed")
         elif status not in (409, 503):
             raise Wrong("%d for DELETE of %s" % (status, job.id))
 
@@ -383,6 +379,7 @@ class Pauser(Client):
             "POST", "/v1/queue:" + ("pause" if paused else "resume"))
         if status == 200:
             self.paused, self.sure = paused, True
+            self.counts["queue"] += 1
         elif status == 503:
             self.sure = True
 
@@ -426,10 +423,14 @@ class Watcher(threading.Thread):
                 event = stream.event(2)
                 if event is None:
                     return
-                if event["event"] != "state":
-                    raise Wrong("event %r after %d" % (event, self.last))
-                seq = int(event["id"])
-                if seq <= self.last or seq != event["data"]["seq"]:
-                    raise Wrong("%d after %d" % (seq, self.last))
-                self.last = seq
-                self.seen.append((seq, event["data"]["kind"]))
+                self.take(event)
+
+    def take(self, event):
+        if event["event"] != "state":
+            raise Wrong("event %r after %d" % (event, self.last))
+        seq, data = int(event["id"]), event["data"]
+        if seq <= self.last or seq != data["seq"]:
+            raise Wrong("%d after %d" % (seq, self.last))
+        self.last = seq
+        self.seen.append((seq, sys.intern(data["kind"]),
+                          sys.intern(data["job"]["id"])))

@@ -11,6 +11,7 @@ SYSTEM_TESTS = \
 	%D%/test_client_wait.py \
 	%D%/test_clock_set.py \
 	%D%/test_crash.py \
+	%D%/test_crash_checker.py \
 	%D%/test_crew.py \
 	%D%/test_ctl_table.py \
 	%D%/test_ctl_terminal.py \
@@ -44,6 +45,7 @@ TESTS += $(SYSTEM_TESTS)
 EXTRA_DIST += $(SYSTEM_TESTS) \
 	%D%/bad_worker.py \
 	%D%/crash.py \
+	%D%/crash_check.py \
 	%D%/crash_clients.py \
 	%D%/ctl.py \
 	%D%/fake.py \

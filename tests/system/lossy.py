@@ -26,12 +26,12 @@ def notes(path):
     return found
 
 
-def lose(path, random):
+def lose(path, random, everything=False):
     """How many writes were lost.  random decides: all of them, or any."""
     if not os.path.exists(path + "-undo"):
         return 0
     unsynced = notes(path + "-undo")
-    some = random.random() < 0.5
+    some = not everything and random.random() < 0.5
     lost = 0
     with open(path, "r+b") as file:
         for at, size, old, _ in reversed(unsynced):
