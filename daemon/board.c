@@ -618,17 +618,23 @@ void job_view_release(struct job_view *view)
 
 void board_queue_info(struct board *b, struct queue_info *out)
 {
-	int64_t oldest, now = clock_wall_ms();
+	struct index_totals totals;
+	int64_t now = clock_wall_ms();
 
 	*out = (struct queue_info){ 0 };
-	index_totals(b->index, out->counts, &oldest);
+	index_totals(b->index, &totals);
+	memcpy(out->counts, totals.counts, sizeof(out->counts));
 	out->running = out->counts[JOB_RUNNING];
 	out->queued = out->counts[JOB_QUEUED];
-	out->oldest_wait_ms = oldest < now ? now - oldest : 0;
+	if (totals.oldest_ms < now)
+		out->oldest_wait_ms = now - totals.oldest_ms;
 	pthread_mutex_lock(&b->crew_lock);
 	out->paused = b->crew.paused;
 	out->slots = b->crew.slots;
 	out->worker_count = b->crew.worker_count;
 	memcpy(out->workers, b->crew.workers, sizeof(out->workers));
 	pthread_mutex_unlock(&b->crew_lock);
+	for (size_t i = 0; i < out->worker_count; i++)
+		out->workers[i].running =
+			totals.running[out->workers[i].number];
 }

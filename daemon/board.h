@@ -82,6 +82,7 @@ struct queue_info {
 	int64_t counts[JOB_STATES];
 	struct worker_info {
 		int pid;
+		unsigned number;	/* from 1: the engine's */
 		int64_t running, slots, restarts;
 		int64_t since_ms;	/* wall */
 	} workers[BOARD_WORKERS_MAX];

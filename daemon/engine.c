@@ -258,10 +258,11 @@ void engine_show_crew(struct engine *e)
 		info->slots = report.slots;
 		info->restarts = report.restarts;
 		info->since_ms = report.since_ms;
-		info->running = index_worker_running(e->index, i);
+		info->number = i;
 		crew.worker_count++;
 	}
 	e->worker_alive = crew.worker_count > 0;
+	e->shown_slots = crew.slots;
 	board_set_crew(e->board, &crew);
 }
 
@@ -446,7 +447,7 @@ static bool turn(struct engine *e)
 	forget_records(e);
 	dispatched = e->turn.dispatched > 0;
 	/* before the answers: who paused the queue sees it paused */
-	if (e->crew_changed || dispatched)
+	if (e->crew_changed)
 		engine_show_crew(e);
 	answer_commands(e);
 	send_orders(e, dispatched || e->crew_changed);
@@ -618,7 +619,7 @@ static int64_t pass(struct engine *e)
 
 	more = crew_receive(e->crew, TURN_RECORDS) >= TURN_RECORDS;
 	crew_ms = crew_timers(e->crew);
-	if (crew_slots(e->crew) > 0 && !e->worker_alive)
+	if (crew_slots(e->crew) != e->shown_slots)	/* one came back */
 		e->crew_changed = true;
 	if (e->crew_changed)
 		engine_show_crew(e);

@@ -119,6 +119,7 @@ struct engine {
 	int64_t checkpoint_at_ms;		/* real, or INT64_MAX */
 	bool reader_in_way;
 	bool crew_changed;
+	int64_t shown_slots;			/* of all workers, on the board */
 	bool put_settings;			/* the views' copy is out of date */
 	bool default_asked;			/* since the start */
 };

@@ -6,8 +6,7 @@
 #include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
-
-#define WORKERS 256		/* struct job's worker is 8 bits wide */
+#include <string.h>
 
 struct index {
 	pthread_rwlock_t lock;		/* HTTP threads only read */
@@ -21,7 +20,7 @@ struct index {
 	struct queue waiting;		/* in the order of dispatch */
 	struct queue delayed;		/* in the order of eligible_ms */
 	int64_t counts[JOB_STATES];
-	int64_t running[WORKERS];
+	int64_t running[INDEX_WORKERS];
 };
 
 static void rules_take(struct index *ix, const struct index_rules *rules)
@@ -207,7 +206,7 @@ int64_t index_count(struct index *ix, enum job_state state)
 
 int64_t index_worker_running(struct index *ix, unsigned worker)
 {
-	return ix->running[worker % WORKERS];
+	return ix->running[worker % INDEX_WORKERS];
 }
 
 int64_t index_own_ms(struct index *ix, const struct job *job)
@@ -233,12 +232,11 @@ void index_look(struct index *ix, const struct job *job,
 	pthread_rwlock_unlock(&ix->lock);
 }
 
-void index_totals(struct index *ix, int64_t counts_out[JOB_STATES],
-		  int64_t *oldest_ms_out)
+void index_totals(struct index *ix, struct index_totals *out)
 {
 	pthread_rwlock_rdlock(&ix->lock);
-	for (int i = 0; i < JOB_STATES; i++)
-		counts_out[i] = ix->counts[i];
-	*oldest_ms_out = queue_oldest_ms(&ix->waiting);
+	memcpy(out->counts, ix->counts, sizeof(out->counts));
+	memcpy(out->running, ix->running, sizeof(out->running));
+	out->oldest_ms = queue_oldest_ms(&ix->waiting);
 	pthread_rwlock_unlock(&ix->lock);
 }

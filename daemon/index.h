@@ -61,9 +61,15 @@ struct index_look {
  * stay as they are. */
 void index_look(struct index *ix, const struct job *job,
 		struct index_look *out);
-/* Counts by state, and since when the oldest queued job has waited
- * (INT64_MAX: none is waiting). */
-void index_totals(struct index *ix, int64_t counts_out[JOB_STATES],
-		  int64_t *oldest_ms_out);
+
+#define INDEX_WORKERS 256		/* struct job's worker is 8 bits wide */
+
+struct index_totals {
+	int64_t counts[JOB_STATES];
+	int64_t running[INDEX_WORKERS];	/* by worker */
+	int64_t oldest_ms;	/* the oldest queued job has waited since;
+				 * INT64_MAX: none is waiting */
+};
+void index_totals(struct index *ix, struct index_totals *out);
 
 #endif

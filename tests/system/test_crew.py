@@ -194,6 +194,22 @@ class Crew(unittest.TestCase):
         until(lambda: d.get("/readyz").status == 200, "that it is ready")
         d.stop(clean_log=False)
 
+    def test_a_worker_that_came_back_is_shown_also_if_nothing_runs(self):
+        d = self.daemon
+        d.settings["jobs.workers"] = 2
+        self.start("good")
+
+        def shown():
+            return [worker["pid"] for worker in
+                    d.get("/v1/queue").json["workers"]]
+        before = until(lambda: shown() if len(shown()) == 2 else None,
+                       "both workers")
+        os.kill(before[0], 9)
+        until(lambda: len(shown()) == 2 and before[0] not in shown(),
+              "that the new one is shown")
+        self.assertEqual(d.get("/v1/queue").json["slots"], 4)
+        d.stop()
+
     def test_no_worker_outlives_a_daemon_that_is_killed(self):
         d = self.daemon
         self.start("good")

@@ -618,6 +618,16 @@ class Jobs(heygend.Case):
              "canceled"]))
         self.assertEqual(queue["slots"], 100)
 
+    def test_the_queue_tells_what_each_worker_runs_now(self):
+        def running():
+            return sum(worker["running"] for worker in
+                       self.daemon.get("/v1/queue").json["workers"])
+        before = running()
+        self.daemon.submit(simulate={"duration_ms": 5000, "error_rate": 0})
+        self.assertEqual(running(), before + 1)
+        self.daemon.advance(3600000)
+        self.assertEqual(running(), 0)
+
     def test_the_server_says_what_it_can(self):
         about = self.daemon.get("/v1").json
         self.assertEqual(about["limits"]["max_wait_s"], 60)

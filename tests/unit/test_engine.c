@@ -74,21 +74,22 @@ static void dump_job(FILE *to, uint32_t slot)
 
 static char *dump(void)
 {
-	int64_t counts[JOB_STATES], oldest;
+	struct index_totals totals;
 	char *text = NULL;
 	size_t size;
 	FILE *to = open_memstream(&text, &size);
 
 	for (uint32_t slot = 0; slot < board_slots(engine->board); slot++)
 		dump_job(to, slot);
-	index_totals(engine->index, counts, &oldest);
+	index_totals(engine->index, &totals);
 	for (int i = 0; i < JOB_STATES; i++)
-		fprintf(to, "%s %" PRId64 "\n", job_state_name(i), counts[i]);
+		fprintf(to, "%s %" PRId64 "\n", job_state_name(i),
+			totals.counts[i]);
 	for (unsigned worker = 1; worker <= 2; worker++)
 		fprintf(to, "worker %u runs %" PRId64 "\n", worker,
 			index_worker_running(engine->index, worker));
-	fprintf(to, "oldest %" PRId64 " next %u delayed %" PRId64 "\n", oldest,
-		index_next(engine->index),
+	fprintf(to, "oldest %" PRId64 " next %u delayed %" PRId64 "\n",
+		totals.oldest_ms, index_next(engine->index),
 		index_next_eligible_ms(engine->index));
 	fprintf(to, "jobs %" PRId64 " last %" PRId64 " event %" PRId64
 		    " ring %" PRId64 " paused %d\n",
