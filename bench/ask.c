@@ -40,7 +40,7 @@ double now_s(void)
 
 /* --- one request ------------------------------------------------------------------ */
 
-static int dial(const struct server *server)
+int ask_dial(const struct server *server)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET,
 				  .sin_port = htons(server->port),
@@ -112,7 +112,7 @@ const char *ask_on(const struct server *server, int *fd, const char *method,
 		   const char *path, const char *body)
 {
 	if (*fd == 0)
-		*fd = dial(server);
+		*fd = ask_dial(server);
 	say(*fd, method, path, body);
 	return hear(*fd, method, path);
 }

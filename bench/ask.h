@@ -16,6 +16,8 @@ const char *ask(const struct server *server, const char *method,
 /* ask_on -- the same on a connection kept open: *fd, begun when it is 0. */
 const char *ask_on(const struct server *server, int *fd, const char *method,
 		   const char *path, const char *body);
+/* ask_dial -- a connection, for who does the rest himself. */
+int ask_dial(const struct server *server);
 /* ask_metric -- the value of a series of /metrics, by its whole name. */
 double ask_metric(const struct server *server, const char *name);
 

@@ -1,9 +1,14 @@
 # bench/: see HACKING.md
 BENCHES = \
+	%D%/beside \
+	%D%/cpu \
+	%D%/growth \
+	%D%/recovery \
 	%D%/running \
 	%D%/start \
 	%D%/status \
 	%D%/submit \
+	%D%/wake \
 	%D%/worker \
 	$(NULL)
 EXTRA_PROGRAMS += $(BENCHES)
@@ -38,6 +43,24 @@ BENCH_SERVER = \
 	%D%/server.c \
 	%D%/server.h \
 	$(NULL)
+bench_beside_SOURCES = \
+	%D%/beside.c \
+	%D%/walk.c \
+	%D%/walk.h \
+	$(BENCH_SERVER) \
+	$(NULL)
+bench_beside_LDADD = $(CIVETWEB_LIBS)
+bench_cpu_SOURCES = %D%/cpu.c $(BENCH_SERVER)
+bench_cpu_LDADD = $(CIVETWEB_LIBS)
+bench_growth_SOURCES = \
+	%D%/growth.c \
+	%D%/walk.c \
+	%D%/walk.h \
+	$(BENCH_SERVER) \
+	$(NULL)
+bench_growth_LDADD = $(CIVETWEB_LIBS)
+bench_recovery_SOURCES = %D%/recovery.c $(BENCH_SERVER)
+bench_recovery_LDADD = $(CIVETWEB_LIBS)
 bench_running_SOURCES = %D%/running.c $(BENCH_SERVER)
 bench_running_LDADD = $(CIVETWEB_LIBS)
 bench_start_SOURCES = %D%/start.c $(BENCH_SERVER)
@@ -47,9 +70,27 @@ bench_status_LDADD = $(CIVETWEB_LIBS)
 bench_submit_SOURCES = %D%/submit.c $(BENCH_SERVER)
 bench_submit_LDADD = libdaemon.la
 $(bench_submit_OBJECTS): sql/sql.h
+bench_wake_SOURCES = \
+	%D%/crowd.c \
+	%D%/crowd.h \
+	%D%/wake.c \
+	$(BENCH_SERVER) \
+	$(NULL)
+bench_wake_LDADD = $(CIVETWEB_LIBS)
 
-EXTRA_DIST += %D%/run
+EXTRA_DIST += \
+	%D%/others/express.js \
+	%D%/others/express.sh \
+	%D%/others/fastapi_app.py \
+	%D%/others/flask_app.py \
+	%D%/others/jobs.py \
+	%D%/others/nginx.py \
+	%D%/others/package-lock.json \
+	%D%/others/package.json \
+	%D%/run \
+	$(NULL)
 # The numbers, one table: BENCH_FLAGS may be --json, --quick or names.
 .PHONY: bench
 bench: $(BENCHES) heygend heygen-worker
-	HG_BUILDDIR='$(abs_builddir)' $(SHELL) $(srcdir)/%D%/run $(BENCH_FLAGS)
+	@HG_BUILDDIR='$(abs_builddir)' HG_SRCDIR='$(abs_srcdir)' \
+		$(SHELL) $(srcdir)/%D%/run $(BENCH_FLAGS)

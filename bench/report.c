@@ -2,26 +2,40 @@
 
 #include "bench/report.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static bool in_json;
 static unsigned rows;
 
-void report_begin(const char *bench, bool json)
+static void print_head(void)
+{
+	const char *head = getenv("HG_BENCH_HEAD");
+
+	if (head && strcmp(head, "no") == 0)
+		return;
+	printf("%-48s %-10s %10s %10s %7s  %s\n", "", "unit", "ours",
+	       "yardstick", "ratio", "wanted");
+}
+
+void report_begin(const char *bench, const char *topic, bool json)
 {
 	double load[1] = { 0 };
 
 	(void)getloadavg(load, 1);
 	in_json = json;
 	rows = 0;
-	if (json)
-		printf("{\"bench\":\"%s\",\"load_average\":%.2f,\"rows\":[",
-		       bench, load[0]);
-	else
-		printf("%s (load average %.1f)\n"
-		       "  %-44s %10s %10s %7s  %-10s\n", bench, load[0], "",
-		       "ours", "yardstick", "ratio", "wanted");
+	if (json) {
+		printf("{\"bench\":\"%s\",\"topic\":\"%s\","
+		       "\"load_average\":%.2f,\"rows\":[", bench, topic,
+		       load[0]);
+	} else {
+		print_head();
+		printf("\n%s: %s (load average %.1f)\n", bench, topic,
+		       load[0]);
+	}
 	fflush(stdout);
 }
 
@@ -50,7 +64,7 @@ static void print_json(const struct row *row, double ratio)
 
 static void print_number(double value)
 {
-	if (value >= 1000)
+	if (fabs(value) >= 1000)
 		printf(" %10.0f", value);
 	else
 		printf(" %10.4g", value);
@@ -58,21 +72,18 @@ static void print_number(double value)
 
 static void print_line(const struct row *row, double ratio)
 {
-	char what[64];
-
-	snprintf(what, sizeof(what), "%s, %s", row->what, row->unit);
-	printf("  %-44s", what);
+	printf("  %-46s %-10s", row->what, row->unit);
 	print_number(row->ours);
 	if (row->yardstick > 0) {
 		print_number(row->yardstick);
 		printf(" %7.3g", ratio);
-	} else {
+	} else if (row->wanted != WANTED_NOTHING) {
 		printf(" %10s %7s", "", "");
 	}
 	if (row->wanted != WANTED_NOTHING)
 		printf("  %s %-7g %s",
 		       row->wanted == WANTED_AT_LEAST ? ">=" : "<=",
-		       row->bound, row_is_good(row, ratio) ? "" : "missed");
+		       row->bound, row_is_good(row, ratio) ? "met" : "MISSED");
 	printf("\n");
 }
 
@@ -89,6 +100,17 @@ void report_ratio(const struct row *row, double ratio)
 void report_row(const struct row *row)
 {
 	report_ratio(row, row->yardstick > 0 ? row->ours / row->yardstick : 0);
+}
+
+void report_skip(const char *what, const char *why)
+{
+	if (in_json)
+		printf("%s{\"what\":\"%s\",\"skipped\":\"%s\"}",
+		       rows > 0 ? "," : "", what, why);
+	else
+		printf("  %-46s skipped: %s\n", what, why);
+	rows++;
+	fflush(stdout);
 }
 
 void report_end(void)

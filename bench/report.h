@@ -17,11 +17,14 @@ struct row {
 	double bound;
 };
 
-/* report_begin -- with the name of the bench; prints the head. */
-void report_begin(const char *bench, bool json);
+/* report_begin -- the name of the bench and what it is about.  The head is
+ * printed once: whoever prints several tables as one sets HG_BENCH_HEAD=no
+ * after the first. */
+void report_begin(const char *bench, const char *topic, bool json);
 void report_row(const struct row *row);
 /* As report_row, with a ratio that is not that of the two medians. */
 void report_ratio(const struct row *row, double ratio);
+void report_skip(const char *what, const char *why);
 void report_end(void);
 
 /* Sorts; the middle one, and the one that a share (0..1) are not above. */

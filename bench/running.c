@@ -217,7 +217,7 @@ int main(int argc, char **argv)
 		else
 			return 64;
 	}
-	report_begin("running", json);
+	report_begin("running", "commands beside running jobs", json);
 	start_jobs(&server, jobs);
 	measure_cpu(&server, seconds);
 	measure_commands(&server, seconds);

@@ -143,15 +143,62 @@ void server_constant(struct server *server, const char *body)
 	fclose(from);
 }
 
+/* --- others ------------------------------------------------------------------- */
+
+/* What the command starts last it must exec: only this process is ended. */
+static void exec_command(const char *command, int out)
+{
+	dup2(out, STDOUT_FILENO);
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+	die("/bin/sh");
+}
+
+bool server_program(struct server *server, const char *command, char *text_out,
+		    size_t text_size)
+{
+	char line[256] = "it said nothing";
+	bool serves;
+	int out[2], at = 0;
+	FILE *from;
+
+	if (pipe2(out, O_CLOEXEC) < 0)
+		die("pipe");
+	server->pid = fork();
+	if (server->pid == 0)
+		exec_command(command, out[1]);
+	close(out[1]);
+	from = fdopen(out[0], "r");
+	if (from && fgets(line, sizeof(line), from))
+		line[strcspn(line, "\n")] = '\0';
+	if (from)
+		fclose(from);
+	serves = sscanf(line, "%hu %n", &server->port, &at) == 1 && at > 0;
+	snprintf(text_out, text_size, "%s", serves ? line + at : line);
+	if (!serves)
+		server_stop(server);
+	return serves;
+}
+
 /* --- the end --------------------------------------------------------------------- */
 
-void server_stop(struct server *server)
+static void end(struct server *server, int signal)
 {
 	if (server->pid > 0) {
-		kill(server->pid, SIGTERM);
+		kill(server->pid, signal);
 		(void)waitpid(server->pid, NULL, 0);
 	}
 	server->pid = 0;
+}
+
+void server_stop(struct server *server)
+{
+	end(server, SIGTERM);
+}
+
+void server_kill(struct server *server)
+{
+	end(server, SIGKILL);
 }
 
 static int remove_one(const char *path, const struct stat *st, int flag,

@@ -1,8 +1,10 @@
-/* server.h -- the servers that benches ask: the real heygend, and the same
- * HTTP library answering a constant. */
+/* server.h -- the servers that benches ask: the real heygend, the same HTTP
+ * library answering a constant, and others. */
 #ifndef BENCH_SERVER_H
 #define BENCH_SERVER_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -21,7 +23,13 @@ void server_heygend(struct server *server, const char *const *settings);
 /* server_constant -- answers every request with this body from begin_request,
  * with the options heygend uses. */
 void server_constant(struct server *server, const char *body);
+/* server_program -- starts a server of another kind: `sh -c command` says its
+ * port and its name in one line, or a sentence why it cannot serve.  The
+ * name or the sentence is copied to text_out.  False: it cannot. */
+bool server_program(struct server *server, const char *command, char *text_out,
+		    size_t text_size);
 void server_stop(struct server *server);	/* keeps the directory */
+void server_kill(struct server *server);	/* the same, by SIGKILL */
 void server_remove(struct server *server);	/* and this does not */
 
 #endif

@@ -162,7 +162,7 @@ int main(int argc, char **argv)
 	}
 	if (count == 0)
 		count = 4;
-	report_begin("start", json);
+	report_begin("start", "start-up, and what idleness costs", json);
 	measure_empty();
 	measure_idle(idle);
 	server_heygend(&server, settings);

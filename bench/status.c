@@ -126,7 +126,7 @@ int main(int argc, char **argv)
 	}
 	if (count == 0)
 		count = 2;
-	report_begin("status", json);
+	report_begin("status", "GET /status beside a constant", json);
 	for (size_t i = 0; i < count; i++)
 		measure(jobs[i], seconds);
 	report_end();

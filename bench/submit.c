@@ -328,7 +328,7 @@ int main(int argc, char **argv)
 	}
 	if (rounds < 1 || rounds > ROUNDS_MAX || !(seconds > 0))
 		return 64;
-	report_begin("submit", json);
+	report_begin("submit", "jobs taken in, beside bare SQLite", json);
 	measure(&ways[0], seconds, rounds, &found);
 	report(&ways[0], &found, rounds, WANTED_AT_LEAST, 0.5);
 	measure(&ways[1], seconds, rounds, &found);
