@@ -195,6 +195,8 @@ static void measure(struct server *server, size_t have, size_t jobs,
 	found[STORE][at] = store_mib(server);
 	walk(server, jobs, IDS, &w);
 	found[MEMORY][at] = (double)process_rss_kb(server->pid) / 1024;
+	/* once to warm up */
+	measure_status(server, &w, seconds / 2, at);
 	measure_status(server, &w, seconds, at);
 	measure_lists(server, &w, seconds, at);
 	measure_submit(server, at);
