@@ -22,3 +22,26 @@ proof-worker: all
 proof-disk: all
 	@$(MAKE) $(AM_MAKEFLAGS) tests/unit/test_lossy.la
 	@$(PROOF_CRASH) --victim daemon --lossy
+
+# The clock: set back and forth under load, and eight hours in some minutes.
+# Ten million jobs need about twenty minutes on two quiet cores.
+PROOF_JOBS = 10000000
+PROOF_HOURS_SECONDS = 2400
+PROOFS += proof-clock proof-hours
+.PHONY: proof-clock proof-hours
+proof-clock: all
+	@$(MAKE) $(AM_MAKEFLAGS) tests/unit/test_clock_shim.la
+	@$(AM_TESTS_ENVIRONMENT) python3 $(srcdir)/%D%/clock.py \
+		--rounds $(PROOF_KILLS) --seconds $(PROOF_SECONDS) \
+		--clients $(PROOF_CLIENTS) $(SEED:%=--seed %)
+proof-hours: all
+	@$(AM_TESTS_ENVIRONMENT) python3 $(srcdir)/%D%/hours.py \
+		--jobs $(PROOF_JOBS) --seconds $(PROOF_HOURS_SECONDS) \
+		$(SEED:%=--seed %)
+EXTRA_DIST += \
+	%D%/clock.py \
+	%D%/clock_witness.py \
+	%D%/flat.py \
+	%D%/hours.py \
+	%D%/hours_load.py \
+	$(NULL)

@@ -49,10 +49,12 @@ ENOUGH_KILLS = 100			# for each kind of change to be among them
 
 class Arena:
     """lossy_disk: True: what was not synced is lost; "liar": what was, too."""
+    check_share = 0.05		# of the strikes, where the daemon lives on
 
     def __init__(self, seed, clients, victim="daemon", settings=None,
                  env=None, lossy_disk=False):
         self.seed, self.victim, self.lossy = seed, victim, lossy_disk
+        self.lives_on = victim != "daemon"
         env = dict(env or {})
         if lossy_disk:
             env.update(LD_PRELOAD=os.path.abspath(LOSSY_VFS),
@@ -106,7 +108,7 @@ class Arena:
 
     def after_unknown(self, client):
         """Waits for the daemon's next life."""
-        if self.victim == "worker":
+        if self.lives_on:
             self.fail("no answer though the daemon lived")
         with self.turn:
             life = self.life
@@ -224,12 +226,11 @@ class Arena:
         while self.kills < rounds and time.monotonic() - begun < seconds:
             self.release()
             self.strike()
-            if self.victim == "worker":
-                if self.random.random() < 0.95 and not self.wrongs:
-                    continue
-                self.stop_all()
-            else:
-                self.stop_all()
+            if self.lives_on and not self.wrongs and \
+                    self.random.random() >= self.check_share:
+                continue
+            self.stop_all()
+            if not self.lives_on:
                 self.revive()
             if not self.wrongs:
                 self.check_touched()

@@ -1,0 +1,151 @@
+"""hours_load.py -- what comes in during the eight hours, drawn from a seed.
+
+Load     how many jobs each step brings, what they are, and what becomes of
+         some of them: paused and resumed, canceled, restarted, deleted,
+         edited.  The same seed draws the same load.
+Wire     one kept connection to the daemon; answers as bytes.
+
+Lengths are whole seconds and shares of stages fall on a grid of 50 ms, so
+that thousands of jobs share an instant and eight hours pass in minutes; one
+job in a thousand has a length to the millisecond.
+"""
+import json
+import os
+import random
+import re
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                os.pardir, "system"))
+from heygend import Raw  # noqa: E402
+
+STEP_S = 5
+MINUTE = 60 // STEP_S		# steps
+BATCH = 1000
+IDLE_S = 0.3			# then the daemon may close a connection
+MEAN_RUN_S = 15			# of all that run, restarts included; measured
+
+# share in 1000, fields; the first is what most jobs are
+KINDS = (
+    (300, {"simulate": {"duration_ms": 20000}}),
+    (200, {"simulate": {"duration_ms": 1000}}),
+    (180, {"simulate": {"duration_ms": 10000}, "priority": 10}),
+    (100, {"simulate": {"duration_ms": 40000}, "priority": -10}),
+    (60, {"simulate": {"duration_ms": 20000}, "tags": ["weekly", "long"],
+          "title": "Weekly digest", "source_language": "en",
+          "source_url": "https://videos.example/weekly/digest.mp4",
+          "output_language": "es"}),
+    (60, {"simulate": {"duration_ms": 20000, "fail_at": 0.45},
+          "on_error": "stop"}),
+    (40, {"simulate": {"duration_ms": 20000, "fail_at": 0.7,
+                       "fail_attempts": 1}, "on_error": "restart"}),
+    (20, {"simulate": {"duration_ms": 10000, "fail_at": 0.1},
+          "on_error": "restart", "max_attempts": 3}),
+    (20, {"simulate": {"duration_ms": 60000}, "tags": ["film"]}),
+    (19, {"simulate": {"duration_ms": 1000}, "ttl_s": 400}),
+    (1, None),			# a length to the millisecond
+)
+# of the jobs of a step, these shares are, each job one of them at most
+PAUSED, CANCELED, RESTARTED, DELETED, EDITED = .01, .02, .02, .02, .001
+
+
+class Load:
+    def __init__(self, seed, jobs, steps):
+        self.random = random.Random("load/%s" % seed)
+        self.jobs, self.steps = jobs, steps
+        self.texts = [json.dumps(fields).encode() if fields else None
+                      for _, fields in KINDS]
+        self.shares = [share for share, _ in KINDS]
+        self.later = {}			# step: [(verb, ids)]
+        self.weights = []
+
+    def count(self, step):
+        """How many come in this step: bursts, and the same each minute."""
+        at = step % MINUTE
+        if at == 0:
+            self.weights = [0.25 + 1.5 * n / (MINUTE - 1)
+                            for n in range(MINUTE)]
+            self.random.shuffle(self.weights)
+        minute = step - at
+        before = minute + sum(self.weights[:at])
+        return (int(self.jobs * (before + self.weights[at]) / self.steps) -
+                int(self.jobs * before / self.steps))
+
+    def bodies(self, count):
+        """The bodies of a step's batches, and how many jobs each has."""
+        r = self.random
+        while count > 0:
+            n = min(count, BATCH)
+            kinds = r.choices(self.texts, self.shares, k=n)
+            if None in kinds:
+                kinds = [kind or b'{"simulate":{"duration_ms":%d}}' %
+                         r.randint(1, 30000) for kind in kinds]
+            yield n, b'{"jobs":[' + b",".join(kinds) + b"]}"
+            count -= n
+
+    def fates(self, step, jobs):
+        """Draws what becomes of a step's jobs, [(id, seq)]: whom to pause
+        and whom to edit now; the rest is kept for its step."""
+        r = self.random
+        wanted = [(share, int(len(jobs) * share + r.random()))
+                  for share in (PAUSED, EDITED, CANCELED, RESTARTED, DELETED)]
+        chosen = r.sample(jobs, min(len(jobs), sum(n for _, n in wanted)))
+        lots = []
+        for _, n in wanted:
+            lots.append(chosen[:n])
+            chosen = chosen[n:]
+        pause, edit, cancel, restart, delete = lots
+        self.put_off(step + r.randint(1, 6), "resume", pause)
+        self.put_off(step + r.randint(0, 6), "cancel", cancel)
+        self.put_off(step + r.randint(12, 24), "restart", restart)
+        self.put_off(step + r.randint(12, 30), "delete", delete)
+        return pause, edit
+
+    def put_off(self, step, verb, jobs):
+        if jobs:
+            self.later.setdefault(step, []).append((verb, jobs))
+
+    def due(self, step):
+        return self.later.pop(step, [])
+
+
+class Wire:
+    """Requests one after the other; counts them."""
+
+    def __init__(self, daemon, patience=300):
+        self.daemon, self.patience = daemon, patience
+        self.raw, self.used, self.asked = None, 0, 0
+
+    def ask(self, method, path, body=None, wanted=(200,)):
+        """The answer's body."""
+        if self.raw is None or time.monotonic() - self.used > IDLE_S:
+            self.close()
+            self.raw = Raw(self.daemon.port, timeout=self.patience)
+        self.raw.send(self.daemon.message(method, path, body))
+        answer = self.raw.answer()
+        self.asked += 1
+        self.used = time.monotonic()
+        if answer.headers.get("connection", "").lower() == "close":
+            self.close()
+        if answer.status not in wanted:
+            raise AssertionError("%d for %s %s: %r" % (
+                answer.status, method, path, answer.body[:500]))
+        return answer.body
+
+    def json(self, *args, **more):
+        return json.loads(self.ask(*args, **more))
+
+    def close(self):
+        if self.raw is not None:
+            self.raw.close()
+            self.raw = None
+
+
+SHOWN = re.compile(rb'\{"id":"([^"]+)","seq":(\d+),')
+
+
+def jobs_of(answer):
+    """[(id, seq)] of the jobs in an answer."""
+    return [(match[1].decode(), int(match[2]))
+            for match in SHOWN.finditer(answer)]
