@@ -23,108 +23,6 @@
 
 enum { EPOLL_WAKE = 1, EPOLL_SIGNAL, EPOLL_CLOCK };
 
-/* --- commands from other threads -------------------------------------------------- */
-
-struct command *command_new(enum command_kind kind)
-{
-	struct command *c = calloc(1, sizeof(*c));
-
-	if (!c)
-		return NULL;
-	c->kind = kind;
-	c->if_match = -1;
-	sem_init(&c->answered, 0, 0);
-	return c;
-}
-
-void command_free(struct command *c)
-{
-	if (!c)
-		return;
-	command_reset(c);
-	free(c->patch.title);
-	free(c->patch.tags);
-	sem_destroy(&c->answered);
-	free(c);
-}
-
-void engine_answer(struct command *c)
-{
-	sem_post(&c->answered);		/* the last touch: it may be freed */
-}
-
-static void wake(struct engine *e)
-{
-	uint64_t one = 1;
-
-	/* it can only fail because it is awake already */
-	(void)!write(e->wake_fd, &one, sizeof(one));
-}
-
-/* May it be taken?  With the lock held. */
-static enum outcome admit(const struct engine *e)
-{
-	if (e->draining)
-		return OUTCOME_DRAINING;
-	if (e->store_failing)
-		return OUTCOME_STORE_UNAVAILABLE;
-	return e->waiting >= COMMANDS_WAITING ? OUTCOME_BUSY : OUTCOME_OK;
-}
-
-void engine_do(struct engine *e, struct command *c)
-{
-	bool was_empty;
-
-	pthread_mutex_lock(&e->queue_lock);
-	c->outcome = admit(e);
-	if (c->outcome != OUTCOME_OK) {
-		pthread_mutex_unlock(&e->queue_lock);
-		return;
-	}
-	was_empty = e->first == NULL;
-	c->next = NULL;
-	*e->last = c;
-	e->last = &c->next;
-	e->waiting++;
-	pthread_mutex_unlock(&e->queue_lock);
-	if (was_empty)
-		wake(e);
-	while (sem_wait(&c->answered) < 0 && errno == EINTR)
-		;
-}
-
-/* Moves up to TURN_COMMANDS, or as many as bring TURN_ITEMS jobs, into the
- * turn; true: more wait. */
-static bool take_commands(struct engine *e)
-{
-	size_t items = 0;
-	bool more;
-
-	pthread_mutex_lock(&e->queue_lock);
-	while (e->first && e->commands.count < TURN_COMMANDS &&
-	       items < TURN_ITEMS && LIST_ROOM(&e->commands)) {
-		items += e->first->count;
-		e->commands.at[e->commands.count++] = e->first;
-		e->first = e->first->next;
-		e->waiting--;
-	}
-	if (!e->first)
-		e->last = &e->first;
-	more = e->first != NULL;
-	pthread_mutex_unlock(&e->queue_lock);
-	return more;
-}
-
-static void refuse_commands(struct engine *e, enum outcome outcome)
-{
-	for (size_t i = 0; i < e->commands.count; i++) {
-		command_reset(e->commands.at[i]);
-		e->commands.at[i]->outcome = outcome;
-		engine_answer(e->commands.at[i]);
-	}
-	e->commands.count = 0;
-}
-
 struct board *engine_board(struct engine *e)
 {
 	return e->board;
@@ -401,6 +299,8 @@ static void store_works(struct engine *e)
 
 static void answer_commands(struct engine *e)
 {
+	size_t answered = 0;
+
 	for (size_t i = 0; i < e->commands.count; i++) {
 		struct command *c = e->commands.at[i];
 
@@ -409,8 +309,9 @@ static void answer_commands(struct engine *e)
 		    c->outcome == OUTCOME_OK)
 			engine_advance_begin(e, c);
 		else
-			engine_answer(c);
+			e->commands.at[answered++] = c;
 	}
+	engine_answer_all(e->commands.at, answered);
 	e->commands.count = 0;
 }
 
@@ -426,11 +327,11 @@ static void send_orders(struct engine *e, bool any)
 /* true: there is more to do at once. */
 static bool turn(struct engine *e)
 {
-	bool more = take_commands(e), dispatched;
+	bool more = engine_take_commands(e), dispatched;
 	int r;
 
 	if (e->store_failing && clock_real_mono_ms() < e->retry_at_ms) {
-		refuse_commands(e, OUTCOME_STORE_UNAVAILABLE);
+		engine_refuse_commands(e, OUTCOME_STORE_UNAVAILABLE);
 		return false;
 	}
 	r = e->store_failing ? store_probe(e->store) : 0;
@@ -440,7 +341,7 @@ static bool turn(struct engine *e)
 		r = turn_singly(e);
 	if (r < 0) {
 		store_failed(e, r);
-		refuse_commands(e, OUTCOME_STORE_UNAVAILABLE);
+		engine_refuse_commands(e, OUTCOME_STORE_UNAVAILABLE);
 		return false;
 	}
 	store_works(e);
@@ -666,7 +567,7 @@ void engine_drain(struct engine *e)
 void engine_quit(struct engine *e)
 {
 	e->quitting = true;
-	wake(e);
+	engine_wake(e);
 }
 
 void engine_set_settings(struct engine *e, const struct settings *settings)

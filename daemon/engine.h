@@ -77,6 +77,8 @@ struct command_result {
 	struct job *job;		/* a reference, or NULL */
 };
 
+#define ANSWER_FAN 2
+
 struct command {
 	/* asked */
 	enum command_kind kind;
@@ -99,7 +101,9 @@ struct command {
 	size_t result_count;
 	struct command_result *results;	/* freed by command_free */
 	/* the engine's own */
+	struct command_result single;	/* the room for one result */
 	struct command *next;
+	struct command *relay[ANSWER_FAN];	/* to be woken by who waits */
 	sem_t answered;
 };
 

@@ -14,7 +14,8 @@ void command_reset(struct command *c)
 {
 	for (size_t i = 0; i < c->result_count; i++)
 		job_unref(c->results[i].job);
-	free(c->results);
+	if (c->results != &c->single)
+		free(c->results);
 	c->results = NULL;
 	c->result_count = 0;
 	c->replayed = false;
@@ -23,7 +24,9 @@ void command_reset(struct command *c)
 
 static int results_new(struct command *c, size_t count)
 {
-	c->results = calloc(count ? count : 1, sizeof(*c->results));
+	c->single = (struct command_result){ 0 };
+	c->results = count > 1 ? calloc(count, sizeof(*c->results))
+			       : &c->single;
 	c->result_count = c->results ? count : 0;
 	return c->results ? 0 : -ENOMEM;
 }

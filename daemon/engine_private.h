@@ -191,6 +191,17 @@ int engine_turn_whole(struct engine *e);
 void engine_show_crew(struct engine *e);
 int engine_watch_fds(struct engine *e);
 
+/* --- engine_inbox.c ------------------------------------------------------------------ */
+
+void engine_wake(struct engine *e);		/* from any thread */
+/* Moves up to TURN_COMMANDS, or as many as bring TURN_ITEMS jobs, into the
+ * turn; true: more wait. */
+bool engine_take_commands(struct engine *e);
+void engine_refuse_commands(struct engine *e, enum outcome outcome);
+/* The last touch: they belong to those who wait from here on. */
+void engine_answer(struct command *c);
+void engine_answer_all(struct command *const *commands, size_t count);
+
 /* --- engine_commands.c -------------------------------------------------------------- */
 
 int command_decide(struct engine *e, struct command *c);
@@ -206,7 +217,6 @@ void engine_advance_begin(struct engine *e, struct command *c);
 bool engine_advance_step(struct engine *e);
 void engine_advance_abandon(struct engine *e);
 void engine_note_faults(struct engine *e, const struct settings *settings);
-void engine_answer(struct command *c);
 void engine_uuid(struct engine *e, uint8_t uuid_out[16]);
 void engine_send_clock(struct engine *e);
 void engine_send_settings(struct engine *e);

@@ -15,6 +15,7 @@ libdaemon_la_SOURCES = \
 	%D%/engine.c \
 	%D%/engine.h \
 	%D%/engine_commands.c \
+	%D%/engine_inbox.c \
 	%D%/engine_jobs.c \
 	%D%/engine_main.h \
 	%D%/engine_private.h \
