@@ -40,8 +40,9 @@ export function keyHeaders() {
 	return value ? { "X-Api-Key": value } : {};
 }
 
-// The Refusal that a response with a bad status means.
-export async function refusalOf(response) {
+// The Refusal that a response with a bad status means.  One of a key that has
+// been replaced meanwhile is not told to those who would ask for a key.
+export async function refusalOf(response, headers) {
 	let problem = {};
 	try {
 		problem = await response.json();
@@ -50,7 +51,8 @@ export async function refusalOf(response) {
 	}
 	const refusal = new Refusal(response.status, problem ?? {},
 		Number(response.headers.get("Retry-After")));
-	if (response.status === 401)
+	if (response.status === 401 &&
+			headers["X-Api-Key"] === keyHeaders()["X-Api-Key"])
 		listeners.forEach((listener) => listener(refusal));
 	return refusal;
 }
@@ -69,15 +71,16 @@ function init(method, body, type) {
 }
 
 export async function call(method, path, body, type = "application/json") {
+	const asked = init(method, body, type);
 	let response;
 	try {
-		response = await fetch(path, init(method, body, type));
+		response = await fetch(path, asked);
 		if (response.ok)
 			return response.status === 204 ? null : await response.json();
 	} catch (error) {
 		throw new Silence(error);
 	}
-	throw await refusalOf(response);
+	throw await refusalOf(response, asked.headers);
 }
 
 export const get = (path) => call("GET", path);

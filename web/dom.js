@@ -70,6 +70,10 @@ export const breathe = () => new Promise((resolve) => {
 });
 
 export const sleep = (ms, signal) => new Promise((resolve) => {
+	if (signal?.aborted) {
+		resolve();
+		return;
+	}
 	const timer = setTimeout(resolve, ms);
 	signal?.addEventListener("abort", () => {
 		clearTimeout(timer);

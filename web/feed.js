@@ -67,17 +67,17 @@ export class Feed {
 	async #poll(ms) {
 		const until = Date.now() + ms;
 		do {
+			const waking = this.#waking.signal;	// also while asking
 			const answer = await this.#page.poll(this.#lastId);
 			if (answer !== "heard") {
 				const locked = answer === "locked";
 				this.#become(locked ? "connecting" : "offline");
-				await sleep(locked ? LOCKED_MS : OFFLINE_MS,
-					this.#waking.signal);
+				await sleep(locked ? LOCKED_MS : OFFLINE_MS, waking);
 				return;
 			}
 			this.heard = Date.now();
 			this.#become("polling");
-			await sleep(POLL_MS, this.#waking.signal);
+			await sleep(POLL_MS, waking);
 		} while (Date.now() < until);
 	}
 
@@ -89,9 +89,10 @@ export class Feed {
 		const end = { lived_ms: 0, retry_ms: null };
 		let since = null;
 		try {
-			const response = await this.#open(reading.signal);
+			const headers = keyHeaders();
+			const response = await this.#open(headers, reading.signal);
 			if (!response.ok)
-				throw await refusalOf(response);
+				throw await refusalOf(response, headers);
 			if (!response.headers.get("Content-Type")
 				?.startsWith("text/event-stream"))
 				throw new Error("not a stream");
@@ -115,8 +116,8 @@ export class Feed {
 		return end;
 	}
 
-	#open(signal) {
-		const headers = { Accept: "text/event-stream", ...keyHeaders() };
+	#open(keyed, signal) {
+		const headers = { Accept: "text/event-stream", ...keyed };
 		if (this.#lastId !== null)
 			headers["Last-Event-ID"] = this.#lastId;
 		return fetch("/v1/events", { headers, signal, cache: "no-store" });

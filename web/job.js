@@ -392,10 +392,11 @@ export class JobPage {
 	// A link cannot carry the key, so the page fetches the file itself.
 	async #fetchResult() {
 		try {
+			const headers = keyHeaders();
 			const response = await fetch(`${jobPath(this.id)}/result`,
-				{ headers: keyHeaders() });
+				{ headers });
 			if (!response.ok)
-				throw await refusalOf(response);
+				throw await refusalOf(response, headers);
 			const url = URL.createObjectURL(await response.blob());
 			h("a", { href: url, download: `${this.id}.mp4` }).click();
 			setTimeout(() => URL.revokeObjectURL(url), 60000);

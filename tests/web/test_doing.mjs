@@ -236,23 +236,57 @@ test("the queue is paused and resumed, and says which it is", async () => {
 	await rowIn(page, id, "running");
 });
 
-test("the key is asked for, refused, used, and kept for the tab", async () => {
+async function guarded() {
 	const daemon = new Daemon();
 	const file = `${daemon.dir}/keys`;
 	const { writeFileSync } = await import("node:fs");
 	writeFileSync(file, "sesame-sesame-sesame\n", { mode: 0o600 });
 	daemon.settings["http.api_key_file"] = file;
 	await daemon.start();
-	const page = await open(daemon);
-	await page.fill("[name=api_key]", "not-the-key-not-the-key");
+	return daemon;
+}
+
+async function giveKey(page, key) {
+	await page.fill("[name=api_key]", key);
 	await page.keyboard.press("Enter");
+}
+
+test("a refusal of a key that was replaced meanwhile asks for none", async () => {
+	const daemon = await guarded();
+	const page = await open(daemon);
+	const late = [];
+	await page.route("**/v1/queue", (route) => {
+		if (route.request().headers()["x-api-key"] === "not-the-key-not-the-key")
+			late.push(route);
+		else
+			route.continue();
+	});
+	await giveKey(page, "not-the-key-not-the-key");
+	await until(async () => late.length > 0 &&
+		await page.locator("#key").isVisible(), "that it asks again");
+	await giveKey(page, "sesame-sesame-sesame");
+	const refused = page.waitForResponse((r) => r.status() === 401 &&
+		r.url().endsWith("/v1/queue"));
+	late.forEach((route) => route.continue());
+	await refused;
+	await connected(page);
+	daemon.headers = { "X-Api-Key": "sesame-sesame-sesame" };
+	const { id } = await daemon.submit({ title: "Launch" });
+	await rowIn(page, id, "completed");
+	equal(await page.locator("#key").isVisible(), false, "asked again");
+});
+
+test("the key is asked for, refused, used, and kept for the tab", async () => {
+	const daemon = await guarded();
+	const page = await open(daemon);
+	await giveKey(page, "not-the-key-not-the-key");
 	await until(async () => await page.locator("#key").isVisible() &&
-		await page.inputValue("[name=api_key]") === "", "that it asks again");
+		await page.locator("#key-refusal").innerText() !== "",
+		"that it asks again");
 	const { json } = await daemon.ask("GET", "/v1/queue");
 	equal(await page.locator("#key-refusal").innerText(), json.detail,
 		"the sentence");
-	await page.fill("[name=api_key]", "sesame-sesame-sesame");
-	await page.keyboard.press("Enter");
+	await giveKey(page, "sesame-sesame-sesame");
 	await connected(page);
 	daemon.headers = { "X-Api-Key": "sesame-sesame-sesame" };
 	const { id } = await daemon.submit({ title: "Launch" });
