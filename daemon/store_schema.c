@@ -31,6 +31,31 @@ static int prepare_empty(struct store *s)
 	return code == SQLITE_OK ? 0 : store_failed(s, code);
 }
 
+/* A view that reads a table is in the way of making that table anew.  They
+ * come back when all migrations are done, also after a kill in between. */
+static int drop_views(struct store *s)
+{
+	sqlite3_stmt *st = NULL;
+	int code;
+
+	code = sql_prepare(s->db, "SELECT coalesce(group_concat("
+			   "format('DROP VIEW \"%w\"', name), ';'), '') "
+			   "FROM sqlite_schema WHERE type = 'view'", &st);
+	if (code == SQLITE_OK)
+		code = sqlite3_step(st);
+	if (code == SQLITE_ROW) {
+		char *drops = sqlite3_mprintf("%s", column_text(st, 0));
+
+		(void)sqlite3_reset(st);	/* it reads what is dropped */
+		code = drops ? sql_exec(s->db, drops) : SQLITE_NOMEM;
+		sqlite3_free(drops);
+	}
+	sqlite3_finalize(st);
+	if (code == SQLITE_OK)
+		code = sql_exec(s->db, "DELETE FROM meta WHERE name = 'views'");
+	return code;
+}
+
 static int run_migration(struct store *s, int version)
 {
 	char text[128];
@@ -40,6 +65,8 @@ static int run_migration(struct store *s, int version)
 		 "PRAGMA user_version = %d; PRAGMA application_id = %d;",
 		 version, STORE_APPLICATION_ID);
 	code = sql_exec(s->db, "BEGIN IMMEDIATE");
+	if (code == SQLITE_OK && version > 1)
+		code = drop_views(s);
 	if (code == SQLITE_OK)
 		code = sql_exec(s->db, schema_sql[version - 1]);
 	if (code == SQLITE_OK)
@@ -62,10 +89,10 @@ static int migrate_tables(struct store *s)
 	code = sql_number(s->db, "PRAGMA user_version", &have);
 	if (code != SQLITE_OK)
 		return store_failed(s, code);
-	if (have > SCHEMA_VERSION) {
+	if (have > schema_version) {
 		store_say(s, "has schema %lld, this heygend knows %d: a newer "
 			  "heygend has used it", (long long)have,
-			  SCHEMA_VERSION);
+			  schema_version);
 		return -ENOTSUP;
 	}
 	r = check_owner(s);
@@ -75,7 +102,7 @@ static int migrate_tables(struct store *s)
 		code = sql_exec(s->db, "PRAGMA journal_mode = WAL");
 		r = code == SQLITE_OK ? 0 : store_failed(s, code);
 	}
-	while (r == 0 && have < SCHEMA_VERSION)
+	while (r == 0 && have < schema_version)
 		r = run_migration(s, ++have);
 	return r;
 }

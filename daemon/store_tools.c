@@ -166,7 +166,8 @@ static int check_rules(sqlite3 *db, char *message_out, size_t size)
 	return 0;
 }
 
-static int check_version(sqlite3 *db, char *message_out, size_t size)
+static int check_version(sqlite3 *db, int64_t *version_out,
+			 char *message_out, size_t size)
 {
 	int64_t id = 0, version = 0;
 
@@ -177,24 +178,26 @@ static int check_version(sqlite3 *db, char *message_out, size_t size)
 	if (id != STORE_APPLICATION_ID)
 		return say(message_out, size, -ENOTSUP,
 			   "%s is not a job database", STORE_FILE);
-	if (version > SCHEMA_VERSION)
+	if (version > schema_version)
 		return say(message_out, size, -ENOTSUP,
 			   "%s has schema %lld, this heygend knows %d",
-			   STORE_FILE, (long long)version, SCHEMA_VERSION);
+			   STORE_FILE, (long long)version, schema_version);
+	*version_out = version;
 	return 0;
 }
 
 int store_check(const char *dir, char *message_out, size_t size)
 {
 	sqlite3 *db = NULL;
-	int64_t jobs = 0;
+	int64_t jobs = 0, version = 0;
 	int r = open_source(dir, &db, message_out, size);
 
 	if (r == 0)
-		r = check_version(db, message_out, size);
+		r = check_version(db, &version, message_out, size);
 	if (r == 0)
 		r = check_integrity(db, message_out, size);
-	if (r == 0)
+	/* the rules are about the tables as they are today */
+	if (r == 0 && version == schema_version)
 		r = check_rules(db, message_out, size);
 	if (r == 0) {
 		(void)sql_number(db, "SELECT count(*) FROM job", &jobs);

@@ -92,8 +92,8 @@ END {
 		print "#ifndef SQL_SQL_H\n#define SQL_SQL_H\n"
 		print_enum("store", "STMT_", "stmt", "STMTS")
 		print_enum("reader", "READ_", "read_stmt", "READ_STMTS")
-		print "#define SCHEMA_VERSION " count["schema"]
 		print "#define SCHEMA_VIEWS " count["views"] "\n"
+		print "extern const int schema_version;"
 		print "extern const char *const stmt_sql[];"
 		print "extern const char *const read_sql[];"
 		print "extern const char *const schema_sql[];"
@@ -102,6 +102,7 @@ END {
 		print "#endif"
 	} else {
 		print "#include \"sql/sql.h\""
+		print "\nconst int schema_version = " count["schema"] ";"
 		print_texts("store", "stmt_sql", "STMT_")
 		print_texts("reader", "read_sql", "READ_")
 		print_texts("schema", "schema_sql", "")

@@ -8,6 +8,7 @@ include tests/proof/local.mk
 EXTRA_DIST += \
 	%D%/data/random.txt \
 	%D%/data/raw-requests.txt \
+	%D%/data/schema/999-next.sql \
 	%D%/data/store-1.sql \
 	%D%/demo.sh \
 	$(NULL)

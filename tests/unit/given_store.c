@@ -135,6 +135,31 @@ int64_t given_sql(const char *text)
 	return value;
 }
 
+void given_sql_file(const char *name)
+{
+	static char text[65536];
+	const char *src = getenv("HG_SRCDIR");
+	char path[4096];
+	FILE *f;
+	size_t n;
+
+	snprintf(path, sizeof(path), "%s/%s", src ? src : "..", name);
+	f = fopen(path, "r");
+	ck_assert_msg(f != NULL, "%s", path);
+	n = fread(text, 1, sizeof(text) - 1, f);
+	text[n] = '\0';
+	fclose(f);
+	(void)given_sql(text);
+}
+
+void given_schema(int version)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "tests/data/store-%d.sql", version);
+	given_sql_file(name);
+}
+
 struct wanted {
 	int64_t seq;
 	struct job *job;

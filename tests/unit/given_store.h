@@ -39,6 +39,12 @@ int given_purge(struct store *s, int64_t before_ms, int limit);
 /* SQL of any kind beside the store; the first column of the first row. */
 int64_t given_sql(const char *text);
 
+/* All that is in this file below the source's directory. */
+void given_sql_file(const char *name);
+/* A database as schema `version` wrote it: three jobs and one that was
+ * removed. */
+void given_schema(int version);
+
 /* The job as it is in the store; NULL: it is not there. */
 struct job *stored_job(struct store *s, int64_t seq);
 

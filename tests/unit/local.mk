@@ -28,6 +28,7 @@ UNIT_TESTS = \
 	%D%/test_store_files \
 	%D%/test_store_tools \
 	%D%/test_timers \
+	%D%/test_upgrade \
 	%D%/test_wire \
 	$(NULL)
 if HAVE_CHECK
@@ -172,6 +173,26 @@ $(tests_unit_test_store_tools_OBJECTS): sql/sql.h
 tests_unit_test_timers_SOURCES = %D%/test_timers.c
 tests_unit_test_timers_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_timers_LDADD = libworker.la $(UNIT_LIBS)
+
+# With one migration more: its SQL takes the place of the daemon's.
+tests_unit_test_upgrade_SOURCES = \
+	%D%/given_store.c \
+	%D%/given_store.h \
+	%D%/test_upgrade.c \
+	%D%/vfs_fault.c \
+	%D%/vfs_fault.h \
+	$(NULL)
+nodist_tests_unit_test_upgrade_SOURCES = %D%/next_sql.c
+tests_unit_test_upgrade_CFLAGS = $(UNIT_CFLAGS) $(SQLITE_CFLAGS)
+tests_unit_test_upgrade_LDADD = libdaemon.la $(SQLITE_LIBS) $(UNIT_LIBS)
+$(tests_unit_test_upgrade_OBJECTS): sql/sql.h
+NEXT_SQL = $(SQL_SCHEMA) tests/data/schema/999-next.sql $(SQL_VIEWS) \
+	$(SQL_STORE) $(SQL_READER)
+%D%/next_sql.c: sql/embed.awk $(NEXT_SQL) Makefile
+	$(AM_V_GEN)$(MKDIR_P) %D% && out=`pwd`/$@ && cd '$(srcdir)' && \
+	$(AWK) -f sql/embed.awk -v want=c $(NEXT_SQL) > "$$out.tmp" && \
+	mv "$$out.tmp" "$$out"
+CLEANFILES += %D%/next_sql.c
 
 tests_unit_test_body_SOURCES = %D%/test_body.c
 tests_unit_test_body_CFLAGS = $(UNIT_CFLAGS) $(CJSON_CFLAGS)

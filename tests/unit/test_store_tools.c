@@ -193,35 +193,16 @@ END_TEST
 
 /* --- databases of older heygends --------------------------------------------------------- */
 
-static char *read_file(const char *path)
-{
-	static char text[65536];
-	FILE *f = fopen(path, "r");
-	size_t n;
-
-	ck_assert_msg(f != NULL, "%s", path);
-	n = fread(text, 1, sizeof(text) - 1, f);
-	text[n] = '\0';
-	fclose(f);
-	return text;
-}
-
-/* tests/data/store-N.sql is a database as schema N wrote it: three jobs and
- * one that was removed. */
 START_TEST(a_database_of_each_older_schema_opens_with_all_that_it_held)
 {
-	const char *src = getenv("HG_SRCDIR");
-	char path[4096];
 	struct store *s;
 	struct job *job;
 	struct event events[8];
 	size_t count;
 
-	snprintf(path, sizeof(path), "%s/tests/data/store-%d.sql",
-		 src ? src : "..", _i + 1);
-	(void)given_sql(read_file(path));
+	given_schema(_i + 1);
 	s = given_store();
-	ck_assert_int_eq(given_sql("PRAGMA user_version"), SCHEMA_VERSION);
+	ck_assert_int_eq(given_sql("PRAGMA user_version"), schema_version);
 	ck_assert_int_eq(given_sql("SELECT count(*) FROM jobs"), 3);
 	job = stored_job(s, 1);
 	ck_assert_str_eq(job_text(job, TEXT_TITLE), "It's \"old\"");
@@ -283,7 +264,7 @@ int main(void)
 		{ a_store_that_is_not_whole_is_told_by_what_is_wrong, HARMS },
 		{ a_page_that_was_overwritten_is_found, 1 },
 		{ a_database_of_each_older_schema_opens_with_all_that_it_held,
-		  SCHEMA_VERSION },
+		  schema_version },
 		{ the_views_of_an_older_heygend_are_replaced, 1 },
 		{ a_database_that_was_never_finished_is_made_anew, 1 },
 	};
