@@ -1,6 +1,7 @@
 """The Debian packages: built from what a release would contain, without a word
 from lintian; then installed, upgraded, removed and purged under a systemd that
-is PID 1."""
+is PID 1.  A later release is built as well, of which the program, the schema
+and the sample of the settings differ."""
 import glob
 import os
 import re
@@ -28,23 +29,28 @@ int main(void)
 """
 
 
-def deb(name):
-    path, = glob.glob(os.path.join(HERE, name + "_*.deb"))
+LATER_SAMPLE = "# as the later release has it\n"
+
+
+def deb(name, folder="."):
+    path, = glob.glob(os.path.join(HERE, folder, name + "_*.deb"))
     return path
 
 
-def release(version, ini):
-    """Another version of the package heygend, with other sample settings."""
+def change(path, how):
+    with open(path) as file:
+        text = how(file.read())
+    with open(path, "w") as file:
+        file.write(text)
+    return text
+
+
+def with_the_same_sample(later):
+    """The later release, had it left the sample of the settings alone."""
     top = tempfile.mkdtemp()
-    run("dpkg-deb", "-R", deb("heygend"), top + "/tree")
-    for path, change in (("DEBIAN/control", lambda text: re.sub(
-            r"(?m)^Version: .*", "Version: " + version, text)),
-                         ("etc/heygend.ini", ini)):
-        path = os.path.join(top, "tree", path)
-        with open(path) as file:
-            text = change(file.read())
-        with open(path, "w") as file:
-            file.write(text)
+    run("dpkg-deb", "-R", later, top + "/tree")
+    change(top + "/tree/etc/heygend.ini",
+           lambda text: text.replace(LATER_SAMPLE, ""))
     run("dpkg-deb", "-Zgzip", "-z1", "-b", top + "/tree", top + "/heygend.deb")
     return top + "/heygend.deb"
 
@@ -120,35 +126,72 @@ class Installed(unittest.TestCase):
             self.assertIn("/usr/share/man/%s.gz" % page, listed)
 
     def edit(self):
-        with open(INI) as ini:
-            text = ini.read()
-        text = text.replace("#max_attempts = 3", "max_attempts = 9")
-        with open(INI, "w") as ini:
-            ini.write(text)
-        return text
+        return change(INI, lambda text: text.replace("#max_attempts = 3",
+                                                     "max_attempts = 9"))
 
-    def upgrade(self, version, ini, *options):
+    def schema(self):
+        return int(run("sqlite3", "-readonly", STATE + "/jobs.db",
+                       "PRAGMA user_version").stdout)
+
+    def upgrade(self, package, *options):
         pid = main_pid()
-        run("dpkg", *options, "-i", release(version, ini))
+        run("dpkg", *options, "-i", package)
         until(lambda: main_pid() not in (0, pid), "the new daemon")
         self.service.until_up()
 
     def test_an_edited_file_of_settings_survives_an_upgrade(self):
-        text, job = self.edit(), self.service.submit(title="before")
-        self.upgrade("0.1.1", lambda sample: sample)
+        text = self.edit()
+        self.upgrade(with_the_same_sample(deb("heygend", "later")))
         with open(INI) as ini:
             self.assertEqual(ini.read(), text)
         self.assertEqual(self.service.submit()["max_attempts"], 9)
-        self.assertEqual(self.service.job(job["id"])["title"], "before")
 
     def test_it_survives_a_new_sample_which_is_laid_beside_it(self):
         text = self.edit()
-        self.upgrade("0.1.1", lambda sample: sample + "# more\n",
+        self.upgrade(deb("heygend", "later"),
                      "--force-confdef", "--force-confold")
         with open(INI) as ini:
             self.assertEqual(ini.read(), text)
         with open(INI + ".dpkg-dist") as ini:
-            self.assertTrue(ini.read().endswith("# more\n"))
+            self.assertTrue(ini.read().endswith(LATER_SAMPLE))
+
+    def test_an_upgrade_brings_the_jobs_to_the_new_schema(self):
+        old = self.schema()
+        ended = self.service.submit(title="ended", simulate={
+            "duration_ms": 10, "error_rate": 0})["id"]
+        self.service.until_state(ended, "completed")
+        going = self.service.submit(title="going", tags=["kept"], simulate={
+            "duration_ms": 600000})["id"]
+        self.service.until_state(going, "running")
+        seen = self.service.get("/v1/jobs/%s/events" % ended).json
+        self.upgrade(deb("heygend", "later"))
+        self.assertEqual(self.schema(), old + 1)
+        with open(INI) as ini:	# nobody had edited it
+            self.assertTrue(ini.read().endswith(LATER_SAMPLE))
+        self.assertEqual(self.service.job(ended)["state"], "completed")
+        self.assertEqual(
+            self.service.get("/v1/jobs/%s/events" % ended).json, seen)
+        self.service.until_state(going, "running")
+        self.assertEqual(self.service.job(going)["tags"], ["kept"])
+        self.assertIn("is whole", run("heygend", "--check-store").stdout)
+        for view in ("jobs", "queue", "history", "summary"):
+            run("sqlite3", "-readonly", STATE + "/jobs.db",
+                "SELECT * FROM " + view)
+
+    def test_a_downgrade_is_refused_and_harms_nothing(self):
+        job = self.service.submit(title="newer")["id"]
+        self.upgrade(deb("heygend", "later"))
+        schema = self.schema()
+        run("dpkg", "-i", deb("heygend"))
+        until(lambda: show("ActiveState") == "failed", "that it gave up", 30)
+        self.assertEqual(show("ExecMainStatus"), "1")
+        self.assertIn("has schema %d, this heygend knows %d"
+                      % (schema, schema - 1),
+                      run("journalctl", "-u", "heygend", "-p", "err").stdout)
+        self.assertEqual(self.schema(), schema)
+        run("systemctl", "reset-failed", "heygend")
+        self.upgrade(deb("heygend", "later"))
+        self.assertEqual(self.service.job(job)["title"], "newer")
 
     def test_a_removed_service_is_found_again_where_it_was(self):
         text, job = self.edit(), self.service.submit(title="kept")
@@ -172,19 +215,46 @@ class Installed(unittest.TestCase):
         self.assertEqual(show("LoadState"), "not-found")
 
 
-def build(top):
-    """The packages, from the files of a release, in that directory."""
-    tree = os.path.join(top, "heygend")
-    make("distdir", "distdir=" + tree)
+def in_tree(tree, *command):
     env = {name: value for name, value in os.environ.items()
            if not re.match(r"MAKE|MFLAGS|HG_|CK_|AM_|CFLAGS|CC$", name)}
     env["DEB_BUILD_OPTIONS"] = "nocheck noautodbgsym parallel=%d" % (
         os.cpu_count() or 1)
-    done = subprocess.run(["dpkg-buildpackage", "-us", "-uc", "-b"], cwd=tree,
-                          env=env, text=True, stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    done = subprocess.run(command, cwd=tree, env=env, text=True,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT)
     if done.returncode != 0:
         raise AssertionError(done.stdout[-4000:])
+
+
+def make_later(tree):
+    """Changes the tree to what a later release might be."""
+    files = os.path.join(tree, "sql", "local.mk")
+    number = len(os.listdir(os.path.join(tree, "sql", "schema"))) + 1
+    name = "schema/%03d-next.sql" % number
+    shutil.copy(os.path.join(tree, "tests/data/schema/999-next.sql"),
+                os.path.join(tree, "sql", name))
+    change(files, lambda text: re.sub(
+        r"(SQL_SCHEMA = (.*\n)*?)(\t\$\(NULL\))",
+        r"\1\t%%D%%/%s \\\n\3" % name, text, count=1))
+    change(os.path.join(tree, "etc", "heygend.ini"),
+           lambda text: text + LATER_SAMPLE)
+    change(os.path.join(tree, "debian", "changelog"), lambda text: re.sub(
+        r"^(\S+) \((.*?)\)", r"\1 (\2+later)", text) + "\n" + text)
+
+
+def build(top):
+    """The packages, from the files of a release, in that directory; and those
+    of a later release in "later"."""
+    tree = os.path.join(top, "heygend")
+    make("distdir", "distdir=" + tree)
+    in_tree(tree, "dpkg-buildpackage", "-us", "-uc", "-b")
+    make_later(tree)
+    in_tree(tree, "make", "-j%d" % (os.cpu_count() or 1))
+    in_tree(tree, "dpkg-buildpackage", "-us", "-uc", "-b", "-nc")
+    os.mkdir(os.path.join(top, "later"))
+    for path in glob.glob(os.path.join(top, "*+later*")):
+        shutil.move(path, os.path.join(top, "later"))
     shutil.rmtree(tree)
 
 
