@@ -52,6 +52,7 @@ EXTRA_DIST += $(SYSTEM_TESTS) \
 	%D%/heygend.py \
 	%D%/hglib.py \
 	%D%/lossy.py \
+	%D%/on-debian.sh \
 	%D%/openapi.py \
 	%D%/sandbox.py \
 	%D%/systemd-sandbox.sh \

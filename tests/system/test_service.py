@@ -221,6 +221,16 @@ class TheService(unittest.TestCase):
               "that the new setting holds")
         self.assertEqual((show("ActiveState"), main_pid()), ("active", pid))
 
+    def test_a_reload_ends_when_the_new_settings_hold(self):
+        if show("Type") != "notify-reload":
+            self.skipTest("systemd before 253 does not wait for them")
+        self.drop_in("ExecReload=\n")	# only the manager's hangup
+        self.start()
+        for attempts in range(10, 30):
+            write(INI, "[jobs]\nmax_attempts = %d\n" % attempts)
+            run("systemctl", "reload", "heygend")
+            self.assertEqual(self.service.submit()["max_attempts"], attempts)
+
     def test_a_reload_of_a_bad_file_fails_and_changes_nothing(self):
         self.start("[jobs]\nmax_attempts = 5\n")
         pid = main_pid()
