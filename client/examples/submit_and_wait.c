@@ -15,7 +15,8 @@ int main(void)
 	hg_request_init(&request, sizeof(request));
 	request.source_url = "https://example.com/launch.mp4";
 	request.output_language = "es";
-	if (hg_client_new(NULL, &client) == HG_OK &&	/* $HEYGENCTL_SERVER */
+	/* NULL: the server is $HEYGENCTL_SERVER */
+	if (hg_client_new(NULL, &client) == HG_OK &&
 	    hg_submit(client, &request, &job) == HG_OK &&
 	    hg_wait(client, job, -1, NULL, NULL) == HG_OK) {
 		failed = hg_job_result(job) != HG_COMPLETED;

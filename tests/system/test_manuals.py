@@ -63,6 +63,16 @@ class Manuals(unittest.TestCase):
                                   (done.stdout + done.stderr).splitlines()
                                   if not ELSEWHERE.search(line)], [])
 
+    @unittest.skipUnless(shutil.which("mandoc"), "there is no mandoc")
+    def test_they_fit_a_terminal_of_80_columns(self):
+        for name, path in MANUALS.items():
+            text = subprocess.run(
+                ["mandoc", "-T", "utf8", "-O", "width=78", path], text=True,
+                capture_output=True, check=True, timeout=30).stdout
+            lines = re.sub(".\b", "", text).expandtabs().splitlines()
+            self.assertEqual([line for line in lines if len(line) > 80], [],
+                             name)
+
     def test_references_among_them_lead_somewhere(self):
         for name in MANUALS:
             for page, number in re.findall(r"^\.Xr (\S*heygen\S*) (\d)",
