@@ -193,13 +193,14 @@ int load_run(const struct load *load, struct load_result *out)
 	struct run run = { .load = load, .result = out };
 	int64_t began = now_ns();
 	unsigned open;
+	int r = -ENOMEM;
 
 	*out = (struct load_result){ 0 };
 	run.epoll = epoll_create1(EPOLL_CLOEXEC);
 	run.times = malloc(TIMES * sizeof(*run.times));
 	run.until_ns = began + load->duration_ms * 1000000;
 	if (!connections || !run.times || run.epoll < 0)
-		return -ENOMEM;
+		goto out;
 	open = begin(&run, connections);
 	while (open > 0)
 		turn(&run, &open);
@@ -211,8 +212,11 @@ int load_run(const struct load *load, struct load_result *out)
 		free(connections[i].out);
 		free(connections[i].in);
 	}
-	close(run.epoll);
+	r = out->answers > 0 ? 0 : -ECONNREFUSED;
+out:
+	if (run.epoll >= 0)
+		close(run.epoll);
 	free(run.times);
 	free(connections);
-	return out->answers > 0 ? 0 : -ECONNREFUSED;
+	return r;
 }

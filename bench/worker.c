@@ -26,8 +26,6 @@
 
 #define LATE_MAX_US 200000		/* what is later counts as this late */
 
-extern char **environ;
-
 static struct options {
 	unsigned jobs, seconds;
 	int64_t interval_ms, duration_ms;
@@ -292,7 +290,7 @@ int main(int argc, char **argv)
 	memset(&tally, 0, sizeof(tally));
 	before = cpu_s(pid);
 	switches = status_of(pid, "voluntary_ctxt_switches:");
-	listen_until(fd, mono_us() + options.seconds * 1000000ll);
+	listen_until(fd, mono_us() + options.seconds * INT64_C(1000000));
 	report(pid, cpu_s(pid) - before,
 	       status_of(pid, "voluntary_ctxt_switches:") - switches);
 	close(fd);

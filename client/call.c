@@ -273,6 +273,7 @@ static hg_err send_once(hg_client *c, const struct hg__request *r,
 hg_err hg__send(hg_client *c, const struct hg__request *r,
 		struct hg__problem *problem_out)
 {
+	/* cppcheck-suppress uninitvar ; filled before anybody reads it */
 	struct hg__problem unused, *problem = problem_out ? problem_out : &unused;
 	struct hg__verdict v = { .err = HG_OK };
 	hg_err err, last = HG_OK;

@@ -134,7 +134,7 @@ static hg_err put_batch(struct hg__buf *b, const hg_request *const *requests,
 		if (!i)
 			*key_out = r.idempotency_key;
 		else if (r.idempotency_key &&
-			 (!*key_out || strcmp(*key_out, r.idempotency_key)))
+			 (!*key_out || strcmp(*key_out, r.idempotency_key) != 0))
 			return HG_EINVAL;
 	}
 	hg__buf_puts(b, "]}");
@@ -194,7 +194,7 @@ static hg_err take_answer(hg_client *c, hg_job *j, bool must_be_it)
 	hg_err err = hg__wire_job(hg__body(c), &view);
 
 	if (!err && must_be_it && j->id &&
-	    (!view.id || strcmp(view.id, j->id))) {
+	    (!view.id || strcmp(view.id, j->id) != 0)) {
 		hg__view_free(&view);
 		err = HG_EPROTOCOL;
 	}
@@ -422,7 +422,8 @@ hg_err hg_queue(hg_client *c, const char *word, char **json_out)
 
 	if (!c)
 		return HG_EINVAL;
-	if (!json_out || (word && strcmp(word, "pause") && strcmp(word, "resume")))
+	if (!json_out || (word && strcmp(word, "pause") != 0 &&
+			  strcmp(word, "resume") != 0))
 		return argument(c, "hg_queue: NULL, or neither pause nor resume");
 	err = hg__begin(c);
 	if (err)

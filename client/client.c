@@ -287,9 +287,7 @@ void hg_notify(hg_client *c, const char *id)
 	if (!c)
 		return;
 	pthread_mutex_lock(&c->notices_lock);
-	if (!id)
-		c->notices_count = HG__NOTICES + 1;
-	else if (c->notices_count < HG__NOTICES)
+	if (id && c->notices_count < HG__NOTICES)
 		c->notices[c->notices_count++] = hg__hash(id);
 	else
 		c->notices_count = HG__NOTICES + 1;

@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OUTAGE_MS (5 * 60 * 1000)	/* without a deadline it ends a wait */
+#define OUTAGE_MS INT64_C(300000)	/* without a deadline it ends a wait */
 #define FIRST_LOOK_MS 500		/* somebody looks at an empty screen */
-#define LAST_LOOK_MS 300		/* before the deadline, if we poll */
+#define LAST_LOOK_MS INT64_C(300)		/* before the deadline, if we poll */
 
 struct follow {
 	struct ctl *ctl;
@@ -55,7 +55,8 @@ static size_t *slot(const struct follow *f, const char *id)
 	size_t i = hash(key_of(id)) & (f->index_size - 1);
 
 	while (f->index[i] &&
-	       strcmp(key_of(f->list->rows[f->index[i] - 1].id), key_of(id)))
+	       strcmp(key_of(f->list->rows[f->index[i] - 1].id),
+		      key_of(id)) != 0)
 		i = (i + 1) & (f->index_size - 1);
 	return &f->index[i];
 }

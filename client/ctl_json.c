@@ -17,9 +17,10 @@ static void add_unicode(struct text *t, uint32_t c)
 /* A string with its quotes, as it is but for controls; the end of it. */
 static const char *add_string(struct text *t, const char *s)
 {
-	const char *start = s++;
+	const char *start;
 	uint32_t c = '"';
 
+	s++;
 	text_add_char(t, '"');
 	while (start = s, (c = text_decode(&s)) != 0 && c != '"') {
 		if (text_is_control(c)) {

@@ -306,6 +306,16 @@ static bool take_sort(struct parser *p, const struct option_row *row,
 	return true;
 }
 
+static void take_flag(struct parser *p, const struct option_row *row)
+{
+	void *field = (char *)&p->command->options + row->field;
+
+	if (row->kind == KIND_COUNT)
+		*(int64_t *)field += 1;
+	else
+		*(bool *)field = true;
+}
+
 static bool take_value(struct parser *p, const struct option_row *row,
 		       const char *s)
 {
@@ -313,11 +323,8 @@ static bool take_value(struct parser *p, const struct option_row *row,
 
 	switch (row->kind) {
 	case KIND_FLAG:
-		*(bool *)field = true;
-		return true;
 	case KIND_COUNT:
-		*(int64_t *)field += 1;
-		return true;
+		break;			/* they have none */
 	case KIND_TEXT:
 	case KIND_FILE:
 		*(const char **)field = s;
@@ -376,7 +383,10 @@ static bool take_option(struct parser *p, const struct option_row *row,
 	if (!row->arg) {
 		if (value)
 			return refuse(p, "--%s takes no value", row->name);
-	} else if (!value) {
+		take_flag(p, row);
+		return true;
+	}
+	if (!value) {
 		if (p->next >= p->argc)
 			return refuse(p, "--%s needs a value: %s", row->name,
 				      row->arg);

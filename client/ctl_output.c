@@ -116,15 +116,15 @@ static void tsv_value(struct text *t, const cJSON *item)
 
 static const cJSON *find(const cJSON *doc, const char *key)
 {
-	size_t n = strcspn(key, ".");
+	const char *dot = strchr(key, '.');
 	char outer[32];
 
-	if (!key[n] || n >= sizeof(outer))
+	if (!dot || (size_t)(dot - key) >= sizeof(outer))
 		return cJSON_GetObjectItemCaseSensitive(doc, key);
-	memcpy(outer, key, n);
-	outer[n] = '\0';
+	memcpy(outer, key, (size_t)(dot - key));
+	outer[dot - key] = '\0';
 	return cJSON_GetObjectItemCaseSensitive(
-		cJSON_GetObjectItemCaseSensitive(doc, outer), key + n + 1);
+		cJSON_GetObjectItemCaseSensitive(doc, outer), dot + 1);
 }
 
 static cJSON *document(const struct row *row)

@@ -20,7 +20,7 @@ struct requests {
 
 /* requests_make -- one request, or those of --json-file, --count times each,
  * with the options over all of them.  A code, its words said. */
-int requests_make(struct ctl *ctl, struct requests *requests);
-void requests_free(struct requests *requests);
+int requests_make(struct ctl *ctl, struct requests *all);
+void requests_free(struct requests *all);
 
 #endif

@@ -6,10 +6,10 @@
 #include <string.h>
 #include <time.h>
 
-#define SECOND 1000
+#define SECOND INT64_C(1000)
 #define MINUTE (60 * SECOND)
 #define HOUR (60 * MINUTE)
-#define DAY (24LL * HOUR)
+#define DAY (24 * HOUR)
 
 static int64_t clock_ms(clockid_t clock)
 {
@@ -51,7 +51,7 @@ bool time_parse_duration(const char *s, int64_t *ms_out)
 	if (errno)
 		return false;
 	for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++) {
-		if (strcmp(end, units[i].name))
+		if (strcmp(end, units[i].name) != 0)
 			continue;
 		if (n > INT64_C(1000000000000000) / units[i].ms)
 			return false;

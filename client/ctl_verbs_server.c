@@ -311,7 +311,7 @@ int verb_queue(struct ctl *ctl)
 	hg_err e;
 	int code;
 
-	if (verb && strcmp(verb, "pause") && strcmp(verb, "resume"))
+	if (verb && strcmp(verb, "pause") != 0 && strcmp(verb, "resume") != 0)
 		return ctl_usage(ctl, "queue: %s is neither pause nor resume",
 				 verb);
 	if (form == FORM_ID)

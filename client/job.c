@@ -44,26 +44,26 @@ void hg_job_free(hg_job *j)
 #define GETTER(type, name, expression, none)                                   \
 	type hg_job_##name(const hg_job *j)                                    \
 	{                                                                      \
-		return j ? j->expression : none;                               \
+		return j ? (expression) : (none);                             \
 	}
 
-GETTER(const char *, id, id, NULL)
-GETTER(const char *, title, view.title, NULL)
-GETTER(const char *, stage, view.stage, NULL)
-GETTER(const char *, result_url, view.result_url, NULL)
-GETTER(const char *, error_code, view.error_code, NULL)
-GETTER(const char *, error_message, view.error_message, NULL)
-GETTER(const char *, json, view.json, NULL)
-GETTER(hg_state, state, view.state, HG_STATE_UNKNOWN)
-GETTER(hg_result, result, view.result, HG_PENDING)
-GETTER(hg_err, err, err, HG_OK)
-GETTER(double, progress, view.progress, -1)
-GETTER(int64_t, remaining_ms, view.remaining_ms, -1)
-GETTER(int64_t, estimated_completion_at, view.estimated_completion_at, -1)
-GETTER(int64_t, submitted_at, view.submitted_at, -1)
-GETTER(int64_t, finished_at, view.finished_at, -1)
-GETTER(int32_t, priority, view.priority, 0)
-GETTER(int32_t, attempt, view.attempt, 0)
+GETTER(const char *, id, j->id, NULL)
+GETTER(const char *, title, j->view.title, NULL)
+GETTER(const char *, stage, j->view.stage, NULL)
+GETTER(const char *, result_url, j->view.result_url, NULL)
+GETTER(const char *, error_code, j->view.error_code, NULL)
+GETTER(const char *, error_message, j->view.error_message, NULL)
+GETTER(const char *, json, j->view.json, NULL)
+GETTER(hg_state, state, j->view.state, HG_STATE_UNKNOWN)
+GETTER(hg_result, result, j->view.result, HG_PENDING)
+GETTER(hg_err, err, j->err, HG_OK)
+GETTER(double, progress, j->view.progress, -1)
+GETTER(int64_t, remaining_ms, j->view.remaining_ms, -1)
+GETTER(int64_t, estimated_completion_at, j->view.estimated_completion_at, -1)
+GETTER(int64_t, submitted_at, j->view.submitted_at, -1)
+GETTER(int64_t, finished_at, j->view.finished_at, -1)
+GETTER(int32_t, priority, j->view.priority, 0)
+GETTER(int32_t, attempt, j->view.attempt, 0)
 
 /* --- answers --------------------------------------------------------------- */
 
@@ -190,8 +190,8 @@ hg_err hg__jobs_read(struct hg__slice body, const char *key, hg_jobs **jobs_out)
 		return HG_ENOMEM;
 	l->jobs = hg__calloc(count_items(array) + 1, sizeof(l->jobs[0]));
 	if (!l->jobs) {
-		err = HG_ENOMEM;
-		goto out;
+		hg__free(l);
+		return HG_ENOMEM;
 	}
 	while (hg__wire_next(&array, &item)) {
 		err = hg__wire_job(item, &view);
@@ -247,8 +247,10 @@ hg_err hg__events_read(struct hg__slice body, hg_events **events_out)
 	if (!l)
 		return HG_ENOMEM;
 	l->events = hg__calloc(count_items(array) + 1, sizeof(l->events[0]));
-	if (!l->events)
-		goto fail;
+	if (!l->events) {
+		hg__free(l);
+		return HG_ENOMEM;
+	}
 	while (hg__wire_next(&array, &item)) {
 		l->events[l->count] = hg__strndup(item.at, item.len);
 		if (!l->events[l->count])

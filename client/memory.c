@@ -12,7 +12,7 @@
 #define MAGIC "heygen-m"	/* 8 bytes; the head of a blob */
 #define VERSION 1
 #define HEAD_BYTES 20		/* magic, version, payload bytes, CRC */
-#define SPAN_BYTES 8
+#define SPAN_BYTES ((size_t)8)
 
 struct key {
 	char *name;

@@ -93,9 +93,9 @@ struct date {
 /* The place of a three-letter name in its list, from 0; -1: not there. */
 static int place(const char *names, const char *name)
 {
-	for (int i = 0; names[i * 3]; i++)
-		if (strncmp(names + i * 3, name, 3) == 0)
-			return i;
+	for (size_t i = 0; names[i]; i += 3)
+		if (strncmp(names + i, name, 3) == 0)
+			return (int)i / 3;
 	return -1;
 }
 
@@ -207,7 +207,7 @@ int64_t hg__http_date_ms(const char *value)
 	if (!date_parse(value, length, &d) || !date_is_possible(&d))
 		return -1;
 	return (days_since_1970(d.year, d.month, d.day) * 86400 +
-		d.hour * 3600 + d.minute * 60 + d.second) * 1000;
+		d.hour * 3600L + d.minute * 60L + d.second) * 1000;
 }
 
 /* --- how long to wait ----------------------------------------------------- */
@@ -247,7 +247,7 @@ int64_t hg__retry_after_ms(const char *value, int64_t now_unix_ms)
 		return ms < DAY_MS ? ms : DAY_MS;
 	}
 	for (size_t i = 0; i < digits; i++) {
-		ms = ms * 10 + (value[i] - '0') * 1000;
+		ms = ms * 10 + (value[i] - '0') * 1000L;
 		if (ms > DAY_MS)
 			ms = DAY_MS;
 	}

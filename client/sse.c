@@ -19,7 +19,7 @@ static int dispatch(struct hg__sse *s, hg__sse_fn on_event, void *user)
 	};
 	int r = 0;
 
-	strcpy(s->last_id, s->id);
+	memcpy(s->last_id, s->id, sizeof(s->last_id));
 	if (s->has_data && !s->data.failed)
 		r = on_event(user, &event);
 	start_event(s);
@@ -134,7 +134,7 @@ void hg__sse_reset(struct hg__sse *s)
 {
 	hg__buf_clear(&s->line);
 	start_event(s);
-	strcpy(s->id, s->last_id);
+	memcpy(s->id, s->last_id, sizeof(s->id));
 	s->after_cr = s->begun = s->failed = false;
 }
 

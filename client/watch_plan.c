@@ -7,6 +7,7 @@
 
 #include "client/alloc.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -213,6 +214,7 @@ static void start_look(hg_watch *w, struct hg__entry *e, bool hold)
 {
 	hg_err err;
 
+	assert(e);		/* only a watch with live jobs makes plans */
 	fresh_request(w);
 	if (e->form == HG__FORM_UNKNOWN)
 		e->form = hg__look_form(w->c, e->job);
@@ -479,9 +481,8 @@ static void plan_poll(hg_watch *w)
 	plan_single(w);
 }
 
-static void plan_due(hg_watch *w)
+static void plan_due(hg_watch *w, struct hg__entry *e)
 {
-	struct hg__entry *e = first(w, is_due);
 	size_t n = 0;
 
 	for (size_t i = 0; i < w->count; i++)
@@ -523,11 +524,13 @@ void hg__watch_plan(hg_watch *w)
 {
 	hg_client *c = w->c;
 	bool cursor = w->live == 1 || (is_on(&c->cursor) && !is_plain(c));
+	struct hg__entry *due;
 
 	if (!w->live || (hg__now_ms() < w->next_ms && !w->urgent))
 		return;
-	if (first(w, is_due)) {
-		plan_due(w);
+	due = first(w, is_due);
+	if (due) {
+		plan_due(w, due);
 		return;
 	}
 	w->urgent = false;

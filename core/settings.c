@@ -1,6 +1,7 @@
 #include "config.h"
 #include "core/settings.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ini.h>
@@ -16,7 +17,7 @@
 #include "core/settings_row.h"
 #include "core/utf8.h"
 
-#define FILE_BYTES_MAX (1024 * 1024)
+#define FILE_BYTES_MAX ((size_t)1048576)
 #define LINE_BYTES 4096		/* where inih can be told so, else its own */
 #define BLANK " \t"
 
@@ -223,9 +224,8 @@ static void check_text(struct loader *loader, size_t bytes)
 		n = utf8_bytes(s);
 		if (c == '\n')
 			loader->line++;
-		else if (n > 0 && (c >= ' ' || c == '\t') && c != 0x7f)
-			continue;
-		else if (c == '\r' && s[1] == '\n')
+		else if ((n > 0 && (c >= ' ' || c == '\t') && c != 0x7f) ||
+			 (c == '\r' && s[1] == '\n'))
 			continue;
 		else if (n == 0 && c != '\0')
 			FAIL_HERE(loader, "byte 0x%02x is not valid UTF-8", c);
@@ -305,6 +305,7 @@ static void parse_text(struct loader *loader)
 	ini_use_stack = false;
 	ini_max_line = ini_initial_alloc = LINE_BYTES;
 #endif
+	assert(loader->text);		/* it has been read */
 	loader->next = loader->text;
 	if (strncmp(loader->text, bom, strlen(bom)) == 0)
 		loader->next += strlen(bom);
@@ -331,7 +332,7 @@ static void load_file(struct loader *loader)
 	if (r == -ENOMEM) {
 		fail_no_memory(loader);
 	} else if (r == -EFBIG) {
-		fail(loader, r, EX_CONFIG, "%.200s: it is larger than %d bytes",
+		fail(loader, r, EX_CONFIG, "%.200s: it is larger than %zu bytes",
 		     quoted, FILE_BYTES_MAX);
 	} else if (r < 0) {
 		fail(loader, r, EX_CONFIG, "%.200s: cannot be read: %s", quoted,

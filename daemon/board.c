@@ -3,6 +3,7 @@
 #include "core/clock.h"
 #include "daemon/board_private.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -309,15 +310,16 @@ void board_thaw(struct board *b, uint32_t slot_number)
 static void slot_enter(struct board *b, struct slot *slot,
 		       const struct job *before, const struct job *after)
 {
-	bool was = before && before->state == JOB_RUNNING;
-	bool is = after && after->state == JOB_RUNNING;
-
-	if (was && is && before->run == after->run)
+	if (before && before->state != JOB_RUNNING)
+		before = NULL;
+	if (after && after->state != JOB_RUNNING)
+		after = NULL;
+	if (before && after && before->run == after->run)
 		return;
-	if (was)
+	if (before)
 		running_sum(b, -slot->end_ms, -1);
 	slot->end_ms = 0;
-	if (!is)
+	if (!after)
 		return;
 	running_sum(b, 0, 1);
 	slot->note.frozen = false;
@@ -558,6 +560,7 @@ static enum lookup look(struct board *b, struct shard *shards, uint64_t hash,
 	pthread_mutex_unlock(&shard->lock);
 	if (slot == TABLE_NONE)
 		return LOOKUP_NONE;
+	assert(w->view.job);		/* take_wanted has put it there */
 	w->view.now_ms = clock_wall_ms();
 	view_fill(b, &w->live, &w->view);
 	*view_out = w->view;

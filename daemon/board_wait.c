@@ -119,11 +119,11 @@ static void board_wake_slot(struct slot *slot)
 		wake_fire(watch->wake);
 }
 
-void board_wake(struct board *b, uint32_t number)
+void board_wake(struct board *b, uint32_t slot)
 {
-	pthread_mutex_lock(board_stripe(b, number));
-	board_wake_slot(board_slot(b, number));
-	pthread_mutex_unlock(board_stripe(b, number));
+	pthread_mutex_lock(board_stripe(b, slot));
+	board_wake_slot(board_slot(b, slot));
+	pthread_mutex_unlock(board_stripe(b, slot));
 }
 
 bool wake_wait(struct wake *w, int64_t deadline_ms)

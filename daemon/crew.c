@@ -22,8 +22,6 @@
 #define LATE_MS 1000		/* a look that late is not the workers' fault */
 #define LEAVE_MS 2000		/* a worker's time to see EOF and go */
 
-extern char **environ;
-
 struct worker {
 	pid_t pid;			/* 0: not started */
 	int fd;				/* -1: not alive */
@@ -82,6 +80,11 @@ struct crew *crew_new(const char *path, unsigned count, int64_t slots,
 
 /* --- orders ------------------------------------------------------------------- */
 
+/* gcc 12's analyzer loses sight of what is put at an index */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
+#endif
 static int outbox_add(struct worker *w, const struct order *order)
 {
 	if (w->head > 0 && w->head == w->count)
@@ -99,6 +102,9 @@ static int outbox_add(struct worker *w, const struct order *order)
 	w->outbox[w->count++] = *order;
 	return 0;
 }
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
 
 int crew_order(struct crew *crew, unsigned worker, const struct order *order)
 {

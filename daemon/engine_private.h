@@ -154,7 +154,7 @@ void turn_free(struct engine *e);
 /* --- engine_jobs.c: what happens to jobs ----------------------------------------- */
 
 int job_dispatch(struct engine *e);
-int64_t job_running_on(void *engine, unsigned worker);
+int64_t job_running_on(void *user, unsigned worker);
 int job_record(struct engine *e, const struct kept_record *kept);
 int job_fail_internal(struct engine *e, const struct kept_record *kept);
 int job_worker_lost(struct engine *e, unsigned worker);

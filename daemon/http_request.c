@@ -21,8 +21,11 @@ static int64_t real_us(void)
 
 static const char *date_now(struct workspace *w)
 {
-	static const char days[] = "SunMonTueWedThuFriSat";
-	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+	static const char days[][4] = { "Sun", "Mon", "Tue", "Wed", "Thu",
+					"Fri", "Sat" };
+	static const char months[][4] = { "Jan", "Feb", "Mar", "Apr", "May",
+					  "Jun", "Jul", "Aug", "Sep", "Oct",
+					  "Nov", "Dec" };
 	time_t now = (time_t)(clock_real_wall_ms() / 1000);
 	struct tm tm;
 
@@ -31,9 +34,9 @@ static const char *date_now(struct workspace *w)
 	w->date_s = now;
 	gmtime_r(&now, &tm);
 	snprintf(w->date, sizeof(w->date),
-		 "%.3s, %02d %.3s %d %02d:%02d:%02d GMT", days + 3 * tm.tm_wday,
-		 tm.tm_mday, months + 3 * tm.tm_mon, tm.tm_year + 1900,
-		 tm.tm_hour, tm.tm_min, tm.tm_sec);
+		 "%s, %02d %s %d %02d:%02d:%02d GMT", days[tm.tm_wday],
+		 tm.tm_mday, months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour,
+		 tm.tm_min, tm.tm_sec);
 	return w->date;
 }
 
@@ -147,7 +150,7 @@ static void take_request_id(struct request *r)
 	size_t length = id ? strlen(id) : 0;
 	uint64_t n;
 
-	if (word_is_plain(id, length, 128)) {
+	if (id && word_is_plain(id, length, 128)) {
 		memcpy(r->request_id, id, length + 1);
 		return;
 	}

@@ -63,20 +63,22 @@ static const struct route asset_route = {
 	METHOD_GET, "/{asset}", route_asset, ROUTE_OPEN, 0, NULL
 };
 
+static const char *row_name(const struct route *route)
+{
+	return route->name ? route->name : route->pattern;
+}
+
 /* Rows of one name stand together, and the first one counts for all. */
 size_t route_index(const struct route *route)
 {
-	size_t index;
-
 	if (!route)
 		return METRICS_ROUTES - 1;
 	if (route == &asset_route)
 		return METRICS_ROUTES - 2;
-	index = (size_t)(route - routes);
-	while (index > 0 &&
-	       strcmp(route_name(index), route_name(index - 1)) == 0)
-		index--;
-	return index;
+	while (route > routes &&
+	       strcmp(row_name(route), row_name(route - 1)) == 0)
+		route--;
+	return (size_t)(route - routes);
 }
 
 const char *route_name(size_t index)
@@ -87,7 +89,7 @@ const char *route_name(size_t index)
 		return asset_route.pattern;
 	if (index >= route_count)
 		return NULL;
-	return routes[index].name ? routes[index].name : routes[index].pattern;
+	return row_name(&routes[index]);
 }
 
 static bool is_asset(const char *path)

@@ -118,14 +118,15 @@ bool path_match(const char *pattern, const char *path, const char **id_out,
 {
 	for (; *pattern; pattern++, path++) {
 		if (*pattern == '{') {
+			const char *end = strchr(pattern, '}');
 			size_t length = strcspn(path, "/:");
 
-			if (length == 0)
+			if (length == 0 || !end)
 				return false;
 			*id_out = path;
 			*id_length_out = length;
 			path += length;
-			pattern = strchr(pattern, '}') + 1;
+			pattern = end + 1;
 			if (!*pattern)
 				break;
 		}

@@ -31,7 +31,9 @@ static void *copy_bytes(const void *data, size_t bytes)
 {
 	void *copy = malloc(bytes ? bytes : 1);
 
-	if (copy && bytes)
+	if (!copy)
+		return NULL;
+	if (bytes)
 		memcpy(copy, data, bytes);
 	return copy;
 }

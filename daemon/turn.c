@@ -3,6 +3,7 @@
 #include "core/log.h"
 #include "daemon/engine_private.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,6 +107,7 @@ struct job *turn_edit(struct engine *e, uint32_t slot)
 
 static void put_back(struct engine *e, const struct draft *draft)
 {
+	assert(draft);			/* turn_edit has made it */
 	if (index_move(e->index, draft->slot, NULL, draft->job) == 0)
 		return;
 	/* an index without one of its jobs: only a new start can mend that,
@@ -119,6 +121,7 @@ void turn_put(struct engine *e, uint32_t slot)
 {
 	struct draft *draft = draft_of(e, slot);
 
+	assert(draft);
 	draft->live_only = false;
 	put_back(e, draft);
 }

@@ -1,8 +1,10 @@
 # tests/: unit/ (Check), system/ (the real programs, Python 3), data/
+include tests/analyze/local.mk
 include tests/unit/local.mk
 include tests/fuzz/local.mk
 include tests/openapi/local.mk
 include tests/system/local.mk
+include tests/valgrind/local.mk
 include tests/web/local.mk
 include tests/proof/local.mk
 EXTRA_DIST += \

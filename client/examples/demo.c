@@ -17,7 +17,7 @@
 #include <string.h>
 #include <time.h>
 
-#define SECONDS 1000
+#define SECONDS INT64_C(1000)
 #define COMPARED 6
 
 static bool wrong;

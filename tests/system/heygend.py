@@ -27,7 +27,8 @@ import traceback
 import unittest
 
 SANITIZER = os.environ.get("HG_SANITIZER", "")
-SLOW = 1 if SANITIZER in ("", "no") else 5  # sanitizers cost time
+# sanitizers cost time, valgrind (tests/valgrind) more of it
+SLOW = int(os.environ.get("HG_SLOW") or (1 if SANITIZER in ("", "no") else 5))
 DEADLINE = 15 * SLOW  # seconds, for anything that should be at once
 BUILDDIR = os.environ.get("HG_BUILDDIR", os.path.join(
     os.path.dirname(os.path.abspath(__file__)), "..", "..", "build"))

@@ -66,15 +66,30 @@ def find_library():
                          BUILDDIR)
 
 
+def run_time(name):
+    """The path of a sanitizer's run-time library, gcc's or clang's."""
+    cc = os.environ.get("HG_CC", "gcc").split()[0]
+    # clang knows gcc's library, too
+    for file in ("libclang_rt.%s-%s.so" % (name, os.uname().machine),
+                 "lib%s.so" % name):
+        path = subprocess.run([cc, "-print-file-name=" + file], text=True,
+                              stdout=subprocess.PIPE, check=True).stdout.strip()
+        if os.path.isabs(path):
+            return path
+    raise AssertionError("%s knows no run-time library of %s" % (cc, name))
+
+
 def preload_sanitizer():
-    """A library built with AddressSanitizer wants its run-time loaded first."""
-    if "address" not in SANITIZER or "libasan" in os.environ.get(
-            "LD_PRELOAD", ""):
-        return
-    cc = os.environ.get("CC", "gcc").split()[0]
-    asan = subprocess.run([cc, "-print-file-name=libasan.so"], text=True,
-                          stdout=subprocess.PIPE, check=True).stdout.strip()
-    os.environ["LD_PRELOAD"] = asan
+    """A library built with AddressSanitizer wants its run-time loaded first;
+    what this environment must be for another Python that loads the library.
+    The programs bring their own."""
+    if "address" not in SANITIZER:
+        return {}
+    if "HG_PRELOADED" in os.environ:
+        return {name: os.environ.pop(name)
+                for name in ("HG_PRELOADED", "LD_PRELOAD", "ASAN_OPTIONS")}
+    os.environ["HG_PRELOADED"] = "1"
+    os.environ["LD_PRELOAD"] = run_time("asan")
     # the interpreter's own leaks are not ours to count
     os.environ["ASAN_OPTIONS"] = "detect_leaks=0"
     os.execv(sys.executable, [sys.executable] + sys.argv)
@@ -83,7 +98,7 @@ def preload_sanitizer():
 if "thread" in SANITIZER:
     print("1..0 # SKIP ThreadSanitizer is for the C programs")
     sys.exit(0)
-preload_sanitizer()
+PRELOADED = preload_sanitizer()
 lib = C.CDLL(find_library())
 
 P = C.c_void_p

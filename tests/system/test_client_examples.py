@@ -79,7 +79,8 @@ class Examples(Case):
                                           "submit_and_wait.py"),
              self.daemon.url], text=True, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, timeout=DEADLINE,
-            env=dict(os.environ, LIBHEYGEN_CLIENT=H.find_library()))
+            env=dict(os.environ, LIBHEYGEN_CLIENT=H.find_library(),
+                     **H.PRELOADED))
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertRegex(done.stdout, r"^http://.*/result\n$")
 

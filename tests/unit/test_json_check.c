@@ -15,6 +15,7 @@ static enum json_check_error check_bytes(const char *text, size_t bytes,
 	char *copy = malloc(bytes > 0 ? bytes : 1);
 	enum json_check_error error;
 
+	ck_assert_ptr_nonnull(copy);
 	memcpy(copy, text, bytes);
 	error = json_check(copy, bytes, place_out);
 	free(copy);

@@ -314,6 +314,7 @@ START_TEST(every_damaged_byte_and_every_cut_is_noticed)
 	for (size_t i = 0; i < size; i++) {
 		unsigned char *copy = malloc(i ? i : 1);
 
+		ck_assert_ptr_nonnull(copy);
 		memcpy(copy, blob, i);
 		ck_assert_int_eq(hg__memory_load(other, copy, i), HG_EINVAL);
 		free(copy);

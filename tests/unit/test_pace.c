@@ -258,6 +258,7 @@ static int64_t crowd_step(size_t n, int64_t age_ms)
 	struct hg__pace *jobs = calloc(n, sizeof(*jobs));
 	const struct hg__pace **list = calloc(n, sizeof(*list));
 
+	ck_assert(jobs && list);
 	for (size_t i = 0; i < n; i++) {
 		hg__pace_init(&jobs[i], 0, NULL);
 		list[i] = &jobs[i];

@@ -164,6 +164,7 @@ START_TEST(a_file_that_is_no_database_is_called_corrupt)
 
 	snprintf(path, sizeof(path), "%s/jobs.db", given_dir);
 	f = fopen(path, "w");
+	ck_assert_ptr_nonnull(f);
 	for (int i = 0; i < 9999; i++)
 		fputs("nonsense ", f);
 	fclose(f);
