@@ -87,6 +87,7 @@ EXTRA_DIST += \
 	%D%/others/nginx.py \
 	%D%/others/package-lock.json \
 	%D%/others/package.json \
+	%D%/profile \
 	%D%/run \
 	$(NULL)
 # The numbers, one table: BENCH_FLAGS may be --json, --quick or names.

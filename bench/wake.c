@@ -29,7 +29,7 @@
 #define SPARE_THREADS 96		/* 32 are never held, some are for us */
 #define REST_MS 30
 #define REST_MAX_S 5
-#define DEADLINE_S 60
+#define DEADLINE_S 120
 #define CASE_S 10			/* no more ends after this */
 #define ENDS_LEAST 10
 #define ROUNDS_LEAST 5
