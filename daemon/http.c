@@ -57,11 +57,15 @@ static int on_log(const struct mg_connection *conn, const char *message)
 static void *on_thread(const struct mg_context *context, int type)
 {
 	struct http *h = mg_get_user_data(context);
-	struct workspace *w = type == 1 ? calloc(1, sizeof(*w)) : NULL;
+	struct workspace *w = NULL;
 
-	if (w)
-		w->number = __atomic_add_fetch(&h->thread_count, 1,
-					       __ATOMIC_RELAXED);
+	if (type == 1) {
+		uint64_t number = __atomic_add_fetch(&h->thread_count, 1,
+						     __ATOMIC_RELAXED);
+
+		w = &h->workspaces[number - 1];
+		w->number = number;
+	}
 	return w;
 }
 
@@ -77,7 +81,6 @@ static void on_thread_end(const struct mg_context *context, int type,
 	reply_free(&w->request.reply);
 	text_free(&w->request.out);
 	free(w->query_bytes);
-	free(w);
 }
 
 static const struct mg_callbacks callbacks = {
@@ -163,6 +166,13 @@ static int http_new(struct http **out, struct engine *e, struct reader *r,
 
 	if (!h)
 		return -ENOMEM;
+	/* here, where it can still be said: a thread could not */
+	h->workspaces = calloc(settings->http_threads,
+			       sizeof(*h->workspaces));
+	if (!h->workspaces) {
+		free(h);
+		return -ENOMEM;
+	}
 	h->engine = e;
 	h->board = engine_board(e);
 	h->reader = r;
@@ -292,6 +302,7 @@ void http_stop(struct http *h)
 	settings_unref(h->settings);
 	pthread_cond_destroy(&h->moved);
 	pthread_mutex_destroy(&h->lock);
+	free(h->workspaces);
 	free(h);
 }
 

@@ -112,9 +112,13 @@ bool request_send_stream_head(struct request *r)
 	request_cors(r);
 	frame = request_frame(r);
 	text_clear(&r->out);
+	if (!reply_write_stream_head(&r->reply, &frame, &r->out)) {
+		r->sent = false;	/* nothing is: there is still a word */
+		reply_no_memory(r);
+		return false;
+	}
 	r->status_sent = r->reply.status;
-	return reply_write_stream_head(&r->reply, &frame, &r->out) &&
-	       mg_write(r->conn, r->out.data, r->out.length) > 0;
+	return mg_write(r->conn, r->out.data, r->out.length) > 0;
 }
 
 bool request_write(struct request *r, const void *bytes, size_t length)

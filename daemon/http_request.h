@@ -55,6 +55,7 @@ struct http {
 	struct keys *keys;		/* NULL: nobody needs one */
 	struct watch *watch;
 	struct metrics *metrics;
+	struct workspace *workspaces;	/* one a thread */
 	char address[SETTINGS_ADDRESS_SIZE];
 	int port;
 	bool any_address;		/* it listens on 0.0.0.0 */
@@ -102,7 +103,8 @@ struct request {
 /* request_send -- the reply, in one write.  Once a request; done for routes
  * that return without. */
 void request_send(struct request *r);
-/* Sends the head of a stream.  False: the client is gone. */
+/* Sends the head of a stream.  False: the client is gone, or the reply says
+ * that there is no memory. */
 bool request_send_stream_head(struct request *r);
 /* Writes to a stream whose head is out. False: the client is gone. */
 bool request_write(struct request *r, const void *bytes, size_t length);
