@@ -128,8 +128,7 @@ void engine_on_lost(void *user, unsigned worker)
 
 	e->crew_changed = true;
 	stat_add(&e->stats.worker_restarts, 1);
-	if (LIST_ROOM(&e->lost))
-		e->lost.at[e->lost.count++] = worker;
+	e->any_lost = e->lost[worker - 1] = true;
 }
 
 /* The records are taken: their jobs may keep new ones. */
@@ -138,7 +137,8 @@ static void forget_records(struct engine *e)
 	for (size_t i = 0; i < e->records.count; i++)
 		board_note(e->board, e->records.at[i].record.slot)->kept = 0;
 	e->records.count = 0;
-	e->lost.count = 0;
+	memset(e->lost, 0, sizeof(e->lost));
+	e->any_lost = false;
 }
 
 void engine_show_crew(struct engine *e)
@@ -199,8 +199,9 @@ int engine_turn_whole(struct engine *e)
 	r = job_follow_clock(e);
 	for (size_t i = 0; r == 0 && i < e->records.count; i++)
 		r = job_record(e, &e->records.at[i]);
-	for (size_t i = 0; r == 0 && i < e->lost.count; i++)
-		r = job_worker_lost(e, e->lost.at[i]);
+	for (unsigned i = 1; r == 0 && i <= CREW_MAX; i++)
+		if (e->lost[i - 1])
+			r = job_worker_lost(e, i);
 	for (size_t i = 0; r == 0 && i < e->commands.count; i++)
 		r = command_decide(e, e->commands.at[i]);
 	if (r == 0)
@@ -253,9 +254,11 @@ static int turn_singly(struct engine *e)
 
 	for (size_t i = 0; r == 0 && i < e->records.count; i++)
 		r = turn_record(e, &e->records.at[i]);
-	for (size_t i = 0; r == 0 && i < e->lost.count; i++) {
+	for (unsigned i = 1; r == 0 && i <= CREW_MAX; i++) {
+		if (!e->lost[i - 1])
+			continue;
 		turn_begin(e);
-		r = finish_turn(e, job_worker_lost(e, e->lost.at[i]));
+		r = finish_turn(e, job_worker_lost(e, i));
 	}
 	for (size_t i = 0; r == 0 && i < e->commands.count; i++)
 		r = turn_command(e, e->commands.at[i]);
@@ -268,24 +271,23 @@ static int turn_singly(struct engine *e)
 
 static void store_failed(struct engine *e, int error)
 {
+	const char *why = error == -ENOMEM ? "out of memory"
+					   : store_message(e->store);
 	int64_t now = clock_real_mono_ms();
 
 	stat_add(&e->stats.store_errors, 1);
 	if (!e->store_failing) {
-		log_error("store.failed", "error=%s",
-			  LOG_QUOTE(store_message(e->store)));
+		log_error("store.failed", "error=%s", LOG_QUOTE(why));
 		e->retry_ms = RETRY_MIN_MS;
 	} else {
 		e->retry_ms = e->retry_ms * 2 > RETRY_MAX_MS
 				      ? RETRY_MAX_MS : e->retry_ms * 2;
-		log_debug("store.failed", "error=%s",
-			  LOG_QUOTE(store_message(e->store)));
+		log_debug("store.failed", "error=%s", LOG_QUOTE(why));
 	}
 	e->store_failing = true;
 	e->retry_at_ms = now + e->retry_ms;
 	if (error == -EUCLEAN) {
-		log_error("store.corrupt", "error=%s",
-			  LOG_QUOTE(store_message(e->store)));
+		log_error("store.corrupt", "error=%s", LOG_QUOTE(why));
 		e->corrupt = true;
 	}
 }
@@ -431,11 +433,11 @@ static int timeout_until(const struct engine *e, int64_t at, int64_t now)
 	return wait > INT32_MAX ? INT32_MAX : (int)wait;
 }
 
-static void on_signal(struct engine *e, int signal_fd)
+static void on_signal(struct engine *e)
 {
 	struct signalfd_siginfo info;
 
-	while (read(signal_fd, &info, sizeof(info)) == sizeof(info)) {
+	while (read(e->signal_fd, &info, sizeof(info)) == sizeof(info)) {
 		switch (info.ssi_signo) {
 		case SIGCHLD:
 			crew_child_exited(e->crew);
@@ -461,19 +463,33 @@ static void watch_wall_clock(struct engine *e)
 			      &never, NULL);
 }
 
-static void on_event(struct engine *e, uint32_t what, int signal_fd)
+static void on_event(struct engine *e, uint32_t what)
 {
 	uint64_t count;
 
 	if (what == EPOLL_WAKE)
 		(void)!read(e->wake_fd, &count, sizeof(count));
 	else if (what == EPOLL_SIGNAL)
-		on_signal(e, signal_fd);
+		on_signal(e);
 	else if (what == EPOLL_CLOCK) {
 		(void)!read(e->clock_fd, &count, sizeof(count));
 		watch_wall_clock(e);
 	}
 	/* a worker's socket: the turn reads them all in rotation */
+}
+
+static int open_signals(void)
+{
+	sigset_t set;
+	int fd;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGCHLD);
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return fd < 0 ? -errno : fd;
 }
 
 static int add_to_epoll(const struct engine *e, int fd, uint32_t what)
@@ -485,31 +501,18 @@ static int add_to_epoll(const struct engine *e, int fd, uint32_t what)
 
 int engine_watch_fds(struct engine *e)
 {
-	int r = add_to_epoll(e, e->wake_fd, EPOLL_WAKE);
+	int r;
 
+	e->signal_fd = open_signals();
+	if (e->signal_fd < 0)
+		return e->signal_fd;
+	r = add_to_epoll(e, e->signal_fd, EPOLL_SIGNAL);
+	if (r == 0)
+		r = add_to_epoll(e, e->wake_fd, EPOLL_WAKE);
 	if (r == 0)
 		r = add_to_epoll(e, e->clock_fd, EPOLL_CLOCK);
 	watch_wall_clock(e);
 	return r;
-}
-
-static int open_signals(struct engine *e)
-{
-	sigset_t set;
-	int fd, r;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGCHLD);
-	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (fd < 0)
-		return -errno;
-	r = add_to_epoll(e, fd, EPOLL_SIGNAL);
-	if (r < 0)
-		close(fd);
-	return r < 0 ? r : fd;
 }
 
 /* One pass: what came, a turn, and when to come back. */
@@ -537,21 +540,16 @@ static int64_t pass(struct engine *e)
 int engine_run(struct engine *e, const struct engine_hooks *hooks)
 {
 	struct epoll_event events[32];
-	int signal_fd;
 
 	e->hooks = hooks;
-	signal_fd = open_signals(e);
-	if (signal_fd < 0)
-		return 1;
 	while (!e->quitting && !e->corrupt) {
 		int64_t at = pass(e), now = clock_real_mono_ms();
 		int n = epoll_wait(e->epoll_fd, events, 32,
 				   timeout_until(e, at, now));
 
 		for (int i = 0; i < n; i++)
-			on_event(e, events[i].data.u32, signal_fd);
+			on_event(e, events[i].data.u32);
 	}
-	close(signal_fd);
 	return e->corrupt ? 1 : 0;
 }
 

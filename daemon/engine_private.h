@@ -84,7 +84,7 @@ struct engine {
 	struct index *index;
 	struct store *store;
 	struct crew *crew;
-	int epoll_fd, wake_fd, clock_fd;
+	int epoll_fd, wake_fd, clock_fd, signal_fd;
 
 	pthread_mutex_t queue_lock;		/* the next three */
 	struct command *first, **last;
@@ -96,7 +96,7 @@ struct engine {
 	struct engine_stats stats;
 	struct turn turn;
 	LIST(struct kept_record) records;
-	LIST(unsigned) lost;			/* workers, not yet dealt with */
+	bool any_lost, lost[CREW_MAX];		/* workers, not yet dealt with */
 	/* what runs has a small number, its place in the workers' tables */
 	LIST(uint32_t) runs;			/* the slots on the board */
 	LIST(uint32_t) free_runs;

@@ -184,7 +184,7 @@ int engine_new(struct engine **engine_out, const struct settings *settings,
 
 	if (!e)
 		return -ENOMEM;
-	e->epoll_fd = e->wake_fd = e->clock_fd = -1;
+	e->epoll_fd = e->wake_fd = e->clock_fd = e->signal_fd = -1;
 	e->settings = settings_ref(settings);
 	engine_note_faults(e, settings);
 	e->store = store;
@@ -249,7 +249,6 @@ void engine_free(struct engine *e)
 	board_free(e->board);
 	index_free(e->index);
 	free(e->records.at);
-	free(e->lost.at);
 	free(e->runs.at);
 	free(e->free_runs.at);
 	free(e->commands.at);
@@ -259,6 +258,8 @@ void engine_free(struct engine *e)
 		close(e->wake_fd);
 	if (e->clock_fd >= 0)
 		close(e->clock_fd);
+	if (e->signal_fd >= 0)
+		close(e->signal_fd);
 	settings_unref(e->settings);
 	pthread_mutex_destroy(&e->settings_lock);
 	pthread_mutex_destroy(&e->queue_lock);

@@ -79,7 +79,7 @@ bool engine_advance_step(struct engine *e)
 	int64_t now = clock_wall_ms(), next, workers;
 
 	if (!c || !crew_settled(e->crew) || e->records.count > 0 ||
-	    e->lost.count > 0 || e->store_failing)
+	    e->any_lost || e->store_failing)
 		return false;
 	next = engine_deadline_ms(e);
 	workers = crew_next_ms(e->crew);
