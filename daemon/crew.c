@@ -85,32 +85,40 @@ struct crew *crew_new(const char *path, unsigned count, int64_t slots,
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
 #endif
-static int outbox_add(struct worker *w, const struct order *order)
+static int outbox_room(struct worker *w)
 {
+	size_t size = w->size ? w->size * 2 : CHANNEL_BATCH;
+	struct order *grown;
+
 	if (w->head > 0 && w->head == w->count)
 		w->head = w->count = 0;
-	if (w->count == w->size) {
-		size_t size = w->size ? w->size * 2 : CHANNEL_BATCH;
-		struct order *grown = realloc(w->outbox,
-					      size * sizeof(*grown));
-
-		if (!grown)
-			return -ENOMEM;
-		w->outbox = grown;
-		w->size = size;
-	}
-	w->outbox[w->count++] = *order;
+	if (w->count < w->size)
+		return 0;
+	grown = realloc(w->outbox, size * sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	w->outbox = grown;
+	w->size = size;
 	return 0;
 }
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic pop
 #endif
 
-int crew_order(struct crew *crew, unsigned worker, const struct order *order)
+/* A worker that does not hear of a run would never end it: without memory it
+ * is lost, and with its runs begins anew. */
+void crew_order(struct crew *crew, unsigned worker, const struct order *order)
 {
 	struct worker *w = &crew->workers[worker - 1];
 
-	return w->fd < 0 ? 0 : outbox_add(w, order);
+	if (w->fd < 0)
+		return;
+	if (outbox_room(w) == 0) {
+		w->outbox[w->count++] = *order;
+		return;
+	}
+	log_error("worker.no_memory", "worker=%u pid=%d", worker, (int)w->pid);
+	(void)kill(w->pid, SIGKILL);	/* its end will be read */
 }
 
 static void watch(struct crew *crew, unsigned i, uint32_t events)
@@ -177,7 +185,7 @@ void crew_set_settings(struct crew *crew, const struct order_settings *s)
 	crew->settings.settings = *s;
 	crew->has_settings = true;
 	for (unsigned i = 0; i < crew->count; i++)
-		(void)crew_order(crew, i + 1, &crew->settings);
+		crew_order(crew, i + 1, &crew->settings);
 }
 
 void crew_set_clock(struct crew *crew, int64_t now_ms, double rate)
@@ -195,7 +203,7 @@ void crew_set_clock(struct crew *crew, int64_t now_ms, double rate)
 
 		if (w->tick == crew->tick - 1)
 			w->asked_ms = clock_real_mono_ms();
-		(void)crew_order(crew, i + 1, &crew->clock);
+		crew_order(crew, i + 1, &crew->clock);
 	}
 }
 
@@ -247,28 +255,32 @@ static void start(struct crew *crew, unsigned i, int64_t now)
 				  .data.u32 = CREW_EPOLL + i + 1 };
 	int ends[2], r;
 
-	r = channel_pair(ends);
+	w->head = w->count = 0;
+	r = outbox_room(w);		/* for its first orders */
+	if (r == 0)
+		r = channel_pair(ends);
 	if (r < 0)
 		goto failed;
-	r = spawn(crew->path, ends[1], &w->pid);
+	if (epoll_ctl(crew->epoll_fd, EPOLL_CTL_ADD, ends[0], &ev) < 0)
+		r = -errno;
+	if (r == 0)
+		r = spawn(crew->path, ends[1], &w->pid);
 	close(ends[1]);
 	if (r < 0) {
 		close(ends[0]);
 		goto failed;
 	}
 	w->fd = ends[0];
-	w->head = w->count = 0;
 	w->blocked = false;
 	w->watched = EPOLLIN;
 	w->started_ms = w->heard_ms = w->asked_ms = now;
 	w->since_ms = clock_wall_ms();
 	w->tick = 0;
 	w->next_ms = INT64_MAX;
-	(void)epoll_ctl(crew->epoll_fd, EPOLL_CTL_ADD, w->fd, &ev);
 	if (crew->has_settings)
-		(void)outbox_add(w, &crew->settings);
+		crew_order(crew, i + 1, &crew->settings);
 	if (crew->has_clock)
-		(void)outbox_add(w, &crew->clock);
+		crew_order(crew, i + 1, &crew->clock);
 	log_info("worker.started", "worker=%u pid=%d slots=%lld", i + 1,
 		 (int)w->pid, (long long)crew->slots);
 	return;

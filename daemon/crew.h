@@ -46,8 +46,9 @@ int64_t crew_timers(struct crew *crew);
 int crew_receive(struct crew *crew, int max);
 void crew_child_exited(struct crew *crew);	/* SIGCHLD came */
 
-/* Queues an order; crew_flush sends, as far as sockets take it. */
-int crew_order(struct crew *crew, unsigned worker, const struct order *order);
+/* Queues an order; crew_flush sends, as far as sockets take it.  Without
+ * memory for it the worker is killed, so that its runs are lost and not stuck. */
+void crew_order(struct crew *crew, unsigned worker, const struct order *order);
 void crew_flush(struct crew *crew);
 
 /* Before each sleep: whose words end it?  running(user, worker) tells who has

@@ -433,7 +433,7 @@ static void send_order(struct engine *e, struct worker_order *order)
 		abort();
 	}
 	order->order.slot = board_note(e->board, slot)->run_slot;
-	(void)crew_order(e->crew, order->worker, &order->order);
+	crew_order(e->crew, order->worker, &order->order);
 }
 
 static void publish_draft(struct engine *e, struct draft *draft)
