@@ -147,8 +147,8 @@ int keys_load(const char *path, struct keys **keys_out, char *message_out,
 		goto out;
 	r = -ENOMEM;
 	k = calloc(1, sizeof(*k));
-	file = fdopen(fd, "r");
-	if (!k || !file) {
+	file = k ? fdopen(fd, "r") : NULL;
+	if (!file) {
 		snprintf(message_out, message_size, "%s: out of memory", path);
 		goto out;
 	}

@@ -294,7 +294,7 @@ static int serve(struct heygend *h)
 	if (status == 0)
 		status = engine_run(h->engine, &hooks);
 	if (status == EXIT_FAILURE && h->http)
-		_exit(status);	/* threads wait for an engine that is no more */
+		quick_exit(status);	/* threads wait for an engine that is no more */
 	if (h->stopping)
 		pthread_join(h->stopper, NULL);
 	http_stop(h->http);

@@ -80,8 +80,10 @@ static int override_key(struct options *o, const char *key, const char *value)
 	if (o->owned_count == OPTIONS_OVERRIDES)
 		return usage("too many settings on the command line", value);
 	text = malloc(size);
-	if (!text)
+	if (!text) {
+		fprintf(stderr, "heygend: out of memory\n");
 		return EXIT_FAILURE;
+	}
 	snprintf(text, size, "%s=%s", key, value);
 	o->owned[o->owned_count++] = text;
 	return override(o, text);

@@ -69,8 +69,13 @@ int state_dir_open(const char *dir, char *message_out, size_t size)
 	if (fd < 0)
 		return fail(errno, "open the lock in", dir, message_out, size);
 	/* of the open file, not of the process: no close() elsewhere drops it */
-	if (fcntl(fd, F_OFD_SETLK, &whole) < 0)
-		return in_use(fd, dir, message_out, size);
+	if (fcntl(fd, F_OFD_SETLK, &whole) < 0) {
+		r = errno;
+		if (r == EAGAIN || r == EACCES)
+			return in_use(fd, dir, message_out, size);
+		close(fd);
+		return fail(r, "lock", dir, message_out, size);
+	}
 	snprintf(pid, sizeof(pid), "%ld\n", (long)getpid());
 	/* for the eyes of the next one only */
 	(void)!ftruncate(fd, 0);
