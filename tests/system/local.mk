@@ -33,6 +33,7 @@ SYSTEM_TESTS = \
 	%D%/test_metrics.py \
 	%D%/test_openapi.py \
 	%D%/test_raw.py \
+	%D%/test_refusals.py \
 	%D%/test_sqlite3.py \
 	%D%/test_waiting.py \
 	%D%/test_store_faults.py \
@@ -54,6 +55,7 @@ EXTRA_DIST += $(SYSTEM_TESTS) \
 	%D%/lossy.py \
 	%D%/on-debian.sh \
 	%D%/openapi.py \
+	%D%/refuse.py \
 	%D%/sandbox.py \
 	%D%/systemd-sandbox.sh \
 	$(NULL)

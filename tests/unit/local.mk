@@ -45,6 +45,8 @@ tests_unit_test_clock_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_clock_LDADD = $(UNIT_LIBS)
 
 tests_unit_test_engine_SOURCES = \
+	%D%/given_engine.c \
+	%D%/given_engine.h \
 	%D%/given_store.c \
 	%D%/given_store.h \
 	%D%/test_engine.c \
@@ -226,3 +228,10 @@ tests_unit_test_wire_SOURCES = \
 	$(NULL)
 tests_unit_test_wire_CFLAGS = $(UNIT_CFLAGS) $(CJSON_CFLAGS)
 tests_unit_test_wire_LDADD = libpace.la $(CJSON_LIBS) $(UNIT_LIBS)
+
+# A kernel and an allocator that refuse: refuse_shim.c tells how.
+check_LTLIBRARIES += %D%/test_refuse_shim.la
+tests_unit_test_refuse_shim_la_SOURCES = %D%/refuse_shim.c
+tests_unit_test_refuse_shim_la_CFLAGS = $(AM_CFLAGS) -fno-builtin
+tests_unit_test_refuse_shim_la_LDFLAGS = $(AM_LDFLAGS) -module \
+	-avoid-version -shared -rpath /nowhere
