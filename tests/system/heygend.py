@@ -27,8 +27,10 @@ import traceback
 import unittest
 
 SANITIZER = os.environ.get("HG_SANITIZER", "")
-# sanitizers cost time, valgrind (tests/valgrind) more of it
-SLOW = int(os.environ.get("HG_SLOW") or (1 if SANITIZER in ("", "no") else 5))
+COVERAGE = os.environ.get("HG_COVERAGE", "") == "yes"
+# sanitizers cost time, valgrind (tests/valgrind) more of it, counting less
+SLOW = int(os.environ.get("HG_SLOW") or
+           (5 if SANITIZER not in ("", "no") else 2 if COVERAGE else 1))
 DEADLINE = 15 * SLOW  # seconds, for anything that should be at once
 BUILDDIR = os.environ.get("HG_BUILDDIR", os.path.join(
     os.path.dirname(os.path.abspath(__file__)), "..", "..", "build"))

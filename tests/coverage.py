@@ -1,0 +1,112 @@
+#!/usr/bin/env python3
+"""coverage.py -- what the tests have run: the report of `make coverage`.
+
+    coverage.py SRCDIR BUILDDIR LINES BRANCHES
+
+Asks gcovr what the counters below BUILDDIR say of core, daemon, worker and
+client, prints lines and branches of each folder, writes what no test reached
+to BUILDDIR/coverage/uncovered.txt and gcovr's pages beside it.  Exits 1 where
+less than LINES or BRANCHES per cent were reached.
+"""
+import json
+import os
+import subprocess
+import sys
+
+FOLDERS = ("core", "daemon", "worker", "client")
+# examples are documents; what is generated has no test of its own
+LEFT_OUT = ("client/examples/",)
+
+
+class Count:
+    def __init__(self):
+        self.lines = self.lines_hit = self.branches = self.branches_hit = 0
+
+    def add(self, line):
+        self.lines += 1
+        self.lines_hit += line["count"] > 0
+        self.branches += len(line["branches"])
+        self.branches_hit += sum(b["count"] > 0 for b in line["branches"])
+
+    def percents(self):
+        return (100 * self.lines_hit / max(1, self.lines),
+                100 * self.branches_hit / max(1, self.branches))
+
+
+def gcovr(source, build):
+    """gcovr's own data, and its pages."""
+    folder = os.path.join(build, "coverage")
+    os.makedirs(folder, exist_ok=True)
+    data = os.path.join(folder, "gcovr.json")
+    command = ["gcovr", "--root", source, "--object-directory", build,
+               "--exclude-unreachable-branches", "-j", str(os.cpu_count()),
+               "--json", data, "--html-details",
+               os.path.join(folder, "index.html")]
+    for name in FOLDERS:
+        command += ["--filter", os.path.join(source, name) + "/"]
+    for name in LEFT_OUT:
+        command += ["--exclude", os.path.join(source, name)]
+    subprocess.run(command + [build], check=True)
+    with open(data) as f:
+        return json.load(f)["files"], folder
+
+
+def counted(line):
+    return not line.get("gcovr/noncode") and not line.get("gcovr/excluded")
+
+
+def missed(line):
+    """What no test reached of it, as words; None: all was reached."""
+    if line["count"] == 0:
+        return "never"
+    taken = sum(b["count"] > 0 for b in line["branches"])
+    if taken < len(line["branches"]):
+        return "%d of %d ways" % (taken, len(line["branches"]))
+    return None
+
+
+def list_missed(path, source, files):
+    with open(path, "w") as out:
+        for file in files:
+            with open(os.path.join(source, file["file"])) as f:
+                text = f.read().splitlines()
+            for line in filter(counted, file["lines"]):
+                what = missed(line)
+                number = line["line_number"]
+                if what:
+                    out.write("%s:%d: %s: %s\n" % (
+                        file["file"], number, what, text[number - 1].strip()))
+
+
+def row(name, count):
+    lines, branches = count.percents()
+    print("%-8s %6d of %6d  %5.1f %%  %6d of %6d  %5.1f %%" % (
+        name, count.lines_hit, count.lines, lines,
+        count.branches_hit, count.branches, branches))
+
+
+def main():
+    source, build = map(os.path.realpath, sys.argv[1:3])
+    files, folder = gcovr(source, build)
+    folders = {name: Count() for name in FOLDERS}
+    whole = Count()
+    for file in files:
+        for line in filter(counted, file["lines"]):
+            folders[file["file"].split("/")[0]].add(line)
+            whole.add(line)
+    list_missed(os.path.join(folder, "uncovered.txt"), source, files)
+    print("%-8s %-26s %s" % ("", "lines", "branches"))
+    for name in FOLDERS:
+        row(name, folders[name])
+    row("all", whole)
+    print("not reached: %s/uncovered.txt; reasons: tests/COVERAGE.md" % folder)
+    wanted = [float(text) for text in sys.argv[3:5]]
+    for what, percent, least in zip(("lines", "branches"), whole.percents(),
+                                    wanted):
+        if percent < least:
+            sys.exit("coverage: %.1f %% of the %s; %g %% are asked for" %
+                     (percent, what, least))
+
+
+if __name__ == "__main__":
+    main()
