@@ -3,10 +3,10 @@
 the Nth time it asks, for every N, it says so and loses nothing."""
 import errno
 import os
-import subprocess
+import signal
 import unittest
 
-from heygend import DEADLINE, Daemon, main, program, until
+from heygend import DEADLINE, Daemon, main, until
 from refuse import Refusal, unavailable
 
 IDLE = {"status.default_job": "off", "jobs.workers": 1, "http.threads": 40,
@@ -209,12 +209,17 @@ class Requests(Refused):
 
     def lives(self, d):
         """It serves, or has left as it may and serves in its next life."""
-        if d.process.poll() is not None:
-            self.assertIn(".no_memory", d.log().splitlines()[-1])
-            self.assertEqual(d.process.returncode, -6)
-            d.kill()
-            d.restart()
-        until(lambda: d.get("/readyz").status == 200, "readiness")
+        def serves():
+            if d.process.poll() is not None:
+                self.assertIn(".no_memory", d.log().splitlines()[-1])
+                self.assertEqual(d.process.returncode, -signal.SIGABRT)
+                d.kill()
+                d.restart()
+            try:
+                return d.get("/readyz").status == 200
+            except (EOFError, OSError):
+                return False
+        until(serves, "readiness")
 
     def attempt(self, d, request, nth, times):
         """True: the plan was reached."""
