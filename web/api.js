@@ -1,13 +1,15 @@
 // api.js -- one request to the server.  It alone knows the key, and turns
 // whatever is not success into an Error whose message can be shown as it is.
 
+import { forget, keep, recall } from "./keep.js";
+
 const KEY = "heygend-key";
 const TIMEOUT_MS = 10000;
 
 export const key = {
-	get: () => sessionStorage.getItem(KEY),
-	set: (value) => sessionStorage.setItem(KEY, value),
-	drop: () => sessionStorage.removeItem(KEY),
+	get: () => recall(KEY),
+	set: (value) => keep(KEY, value),
+	drop: () => forget(KEY),
 };
 
 // The server said no: its own sentence, and where it points.
@@ -57,21 +59,22 @@ export async function refusalOf(response, headers) {
 	return refusal;
 }
 
-function init(method, body, type) {
-	const headers = keyHeaders();
+function init(method, body, { headers, timeout_ms }) {
+	const all = { ...keyHeaders(), ...headers };
 	if (body !== undefined)
-		headers["Content-Type"] = type;
+		all["Content-Type"] ??= "application/json";
 	return {
 		method,
-		headers,
+		headers: all,
 		body: body === undefined ? undefined : JSON.stringify(body),
-		signal: AbortSignal.timeout(TIMEOUT_MS),
+		signal: AbortSignal.timeout(timeout_ms ?? TIMEOUT_MS),
 		cache: "no-store",
 	};
 }
 
-export async function call(method, path, body, type = "application/json") {
-	const asked = init(method, body, type);
+// more: { headers, timeout_ms }
+export async function call(method, path, body, more = {}) {
+	const asked = init(method, body, more);
 	let response;
 	try {
 		response = await fetch(path, asked);
@@ -83,6 +86,6 @@ export async function call(method, path, body, type = "application/json") {
 	throw await refusalOf(response, asked.headers);
 }
 
-export const get = (path) => call("GET", path);
-export const post = (path, body) => call("POST", path, body);
+export const get = (path, more) => call("GET", path, undefined, more);
+export const post = (path, body, more) => call("POST", path, body, more);
 export const jobPath = (id) => `/v1/jobs/${encodeURIComponent(id)}`;

@@ -11,7 +11,8 @@ import { List, ROWS, SEARCH_MAX } from "./list.js";
 import { announce, ask, complain } from "./say.js";
 import { showQueue } from "./queue.js";
 import { Table } from "./table.js";
-import { STATES, VERBS, clock, count, nameOf, plural } from "./words.js";
+import { STATES, VERBS, clock, count, nameOf, plural, randomName }
+	from "./words.js";
 import { Counts, Waterline } from "./waterline.js";
 
 const BEAT_MS = 1000;
@@ -19,6 +20,7 @@ const IDLE_MS = 5000;
 const DRAW_MS = 100;		// rows that only changed
 const SHIFT_MS = 500;		// rows that came or went
 const BULK_MAX = 1000;
+const PULSE_MS = 5000;		// for the smallest of all answers
 
 const selected = new Set();
 const gone = new Set();		// removed while their rows may have the focus
@@ -137,6 +139,8 @@ function choose(id, on) {
 // --- what the server says ----------------------------------------------------
 
 function applyJob(job) {
+	if (gone.has(job.id))	// said before it was removed
+		return;
 	list.apply(job);
 	if (!list.jobs.has(job.id) && table.holds(job.id))
 		table.update(job);
@@ -144,9 +148,14 @@ function applyJob(job) {
 }
 
 function dropJob(id) {
-	gone.add(id);
-	selected.delete(id);
+	if (selected.delete(id))
+		showSelection();
 	list.drop(id);
+	if (!table.holds(id))
+		return;
+	gone.add(id);		// also a row that only the focus kept
+	shifted = true;
+	drawSoon();
 }
 
 function onEvent(record) {
@@ -174,17 +183,22 @@ function endOf(kind, job) {
 
 // After a gap in what was heard; anew: it may be another store.
 function reload(anew = false) {
-	if (anew)
-		list.forget();
-	else
-		list.load();
 	if (jobPage.id !== null)
 		jobPage.load();
-	refreshQueue().catch(() => feed.doubt());
+	Promise.all([refreshQueue(), loadRows(anew)]).catch((error) => {
+		if (error instanceof Silence)
+			feed.doubt();
+	});
+}
+
+// The page of jobs; rows that stay for their focus alone are on none.
+async function loadRows(anew) {
+	await (anew ? list.forget() : list.load());
+	await refreshRows(table.ids.filter((id) => !list.jobs.has(id)));
 }
 
 async function refreshQueue() {
-	queue = await get("/v1/queue");
+	queue = await get("/v1/queue", { timeout_ms: PULSE_MS });
 	feed.heard = Date.now();
 	showQueue(queue);
 	counts.show(queue.counts);
@@ -203,7 +217,7 @@ async function refreshRows(ids = inSight()) {
 		if (job.version === undefined)
 			dropJob(job.id);
 		else if (table.holds(job.id) || job.id === jobPage.id)
-			applyJob(job);	// else it was removed since we asked
+			applyJob(job);	// else it left the page since we asked
 	}
 }
 
@@ -220,12 +234,8 @@ async function poll(lastId) {
 	}
 }
 
-async function pollView() {
-	if (jobPage.id !== null)
-		return jobPage.load();
-	await list.load();
-	return refreshRows(table.unfinished.filter((id) => !list.jobs.has(id)));
-}
+const pollView = () =>
+	(jobPage.id !== null ? jobPage.load() : loadRows(false));
 
 // The stream's cursor by plain requests, for the plot below the line.  The
 // page itself is loaded beside it, so a refusal here costs nothing else.
@@ -243,19 +253,19 @@ async function pollEvents(lastId) {
 	}
 }
 
-const LINES = {
-	connecting: "connecting",
-	live: "live",
-	polling: "polling",
-	offline: "offline",
-};
-
-function onState(state) {
+// The state's own word, but for one that waits for somebody.
+function showConnection() {
 	const badge = $("#connection");
-	badge.dataset.state = state;
-	setText($("span", badge), LINES[state]);
+	const { state } = feed;
+	setAttr(badge, "data-state", state);
+	setText($("span", badge), locked && state === "connecting"
+		? "waiting for the key" : state);
 	setAttr(badge, "title", state === "polling"
 		? "No stream of events to be had: asking every 2 seconds" : null);
+}
+
+function onState(state) {
+	showConnection();
 	const offline = state === "offline";
 	document.body.classList.toggle("stale", offline);
 	setHidden($("#banner"), !offline);
@@ -348,6 +358,16 @@ async function toggleQueue() {
 	}
 }
 
+// A submission that nobody answered may have arrived: pressed again, the same
+// one bears the same key, and is not doubled.
+let unanswered = { text: null, name: null };
+function nameOfSubmission(body) {
+	const text = JSON.stringify(body);
+	if (unanswered.text !== text)
+		unanswered = { text, name: randomName() };
+	return unanswered.name;
+}
+
 let submitting = false;
 async function submit(event) {
 	event.preventDefault();
@@ -357,11 +377,16 @@ async function submit(event) {
 	submitting = true;
 	clearRefusal(form);
 	try {
-		const job = await post("/v1/jobs", submission(form));
+		const body = submission(form);
+		const job = await post("/v1/jobs", body, { headers:
+			{ "Idempotency-Key": nameOfSubmission(body) } });
+		unanswered.text = null;
 		applyJob(job);
 		form.reset();
 		announce(`Submitted ${nameOf(job)}`);
 	} catch (error) {
+		if (!(error instanceof Silence))
+			unanswered.text = null;
 		showRefusal(form, error);
 	}
 	submitting = false;
@@ -408,25 +433,34 @@ function showForm(view) {
 	$("aside").prepend(forms[view]);
 }
 
-function route() {
+function route(moved) {
 	const [path, query] = location.hash.slice(1).split("?");
 	const id = path.startsWith("/jobs/")
-		? decodeURIComponent(path.slice("/jobs/".length)) : null;
+		? decoded(path.slice("/jobs/".length)) : null;
 	document.body.dataset.view = id === null ? "list" : "job";
 	showForm(document.body.dataset.view);
 	if (id !== null) {
 		if (jobPage.id !== id)
-			jobPage.open(id).then(() => {
-				document.title = `${$("#job-title").textContent} · heygend`;
-			});
-		scrollTo(0, 0);
-		$("#job-title").focus({ preventScroll: true });
+			jobPage.open(id);
+		if (moved) {
+			scrollTo(0, 0);
+			$("#job-title").focus({ preventScroll: true });
+		}
 		return;
 	}
 	document.title = "heygend";
 	cameFrom = jobPage.id;
 	jobPage.close();
 	openList(new URLSearchParams(query));
+}
+
+// An address may be typed by hand.
+function decoded(text) {
+	try {
+		return decodeURIComponent(text);
+	} catch {
+		return text;
+	}
 }
 
 function openList(query) {
@@ -446,6 +480,7 @@ function openList(query) {
 
 function wantKey(refusal) {
 	locked = true;
+	showConnection();
 	setHidden($("#key-button"), false);
 	setText($("#key-refusal"), refusal?.message ?? "");
 	if (!$("#key").open && !$("#ask").open)
@@ -461,6 +496,7 @@ function keyGiven(event) {
 		key.drop();
 	input.value = "";
 	locked = false;
+	showConnection();
 	setHidden($("#key-button"), !value);
 	feed.doubt();
 	reload(true);
@@ -534,7 +570,7 @@ function listen() {
 	on("#new-form", "submit", submit);
 	on("#key form", "submit", keyGiven);
 	on("#key-button", "click", () => wantKey(null));
-	addEventListener("hashchange", route);
+	addEventListener("hashchange", () => route(true));
 	addEventListener("online", () => feed.wake());
 	addEventListener("offline", () => feed.doubt());
 	document.addEventListener("visibilitychange", () => {
@@ -546,7 +582,7 @@ function listen() {
 
 listen();
 setHidden($("#key-button"), !key.get());
-route();
+route(false);
 refreshQueue().catch((error) => {
 	if (error instanceof Refusal && error.status !== 401)
 		complain("Queue", error);	// silence: the feed says it

@@ -8,8 +8,9 @@
 import { keyHeaders, refusalOf } from "./api.js";
 import { breathe, sleep } from "./dom.js";
 
-const OPEN_MS = 5000;		// for the answer's head
+const OPEN_MS = 5000;		// for the first words
 const SILENT_MS = 40000;	// two heartbeats of 15 s, and some
+const MUTE_MS = 5000;		// nothing heard, and a doubt: gone
 const POLL_MS = 2000;
 const AGAIN_MS = 10000;		// until a refused stream is asked for again
 const OFFLINE_MS = 1000;
@@ -54,7 +55,8 @@ export class Feed {
 		for (;;) {
 			const end = await this.#stream();
 			if (end.lived_ms > SHORT_MS) {	// it was closed: once more
-				this.#become("connecting");
+				this.#become(Date.now() - this.heard > MUTE_MS
+					? "offline" : "connecting");
 				await sleep(100);
 				continue;
 			}
@@ -96,15 +98,17 @@ export class Feed {
 			if (!response.headers.get("Content-Type")
 				?.startsWith("text/event-stream"))
 				throw new Error("not a stream");
-			since = performance.now();
-			this.#become("live");
-			this.#page.reload();
+			// its first words come at once, or somebody keeps them back
 			const alive = () => {
 				this.heard = Date.now();
 				clearTimeout(timer);
 				timer = setTimeout(() => reading.abort(), SILENT_MS);
+				if (since !== null)
+					return;
+				since = performance.now();
+				this.#become("live");
+				this.#page.reload();
 			};
-			alive();
 			await this.#read(response.body, alive);
 		} catch (error) {
 			end.retry_ms = error.retry_ms;

@@ -10,6 +10,7 @@ import { LIVE, clockMs, isFinal, moment, nameOf, percent, span } from "./words.j
 
 const HISTORY_STEP = 500;
 const HISTORY_MAX = 5000;
+const AGAIN_MS = 2000;
 const NARROWEST = 5;		// of 1000: a moment on the strip
 
 const words = (code) => (code ?? "").replaceAll("_", " ");
@@ -58,8 +59,9 @@ export class JobPage {
 	job = null;
 	#events = [];
 	#drawn = 0;
-	#loading = null;
+	#loading = false;
 	#again = false;
+	#epoch = 0;		// grows when what is known counts no more
 	#root; #form; #rows; #parts = {};
 
 	// act(verb, job); changed(job): it was edited here
@@ -113,10 +115,7 @@ export class JobPage {
 	open(id) {
 		this.id = id;
 		this.job = null;
-		this.#events = [];
-		this.#drawn = 0;
-		$("#job-history").replaceChildren();
-		setText(this.#parts.title, "Loading…");
+		this.#name("Loading…");
 		setHidden(this.#parts.missing, true);
 		setHidden(this.#parts.body, true);
 		setHidden(this.#parts.edit, true);
@@ -124,11 +123,25 @@ export class JobPage {
 			delete control.dataset.given;
 		this.#form.reset();
 		clearRefusal(this.#form);
+		this.#begin();
 		return this.load();
+	}
+
+	#begin() {
+		this.#epoch++;
+		this.#events = [];
+		this.#drawn = 0;
+		$("#job-history").replaceChildren();
 	}
 
 	close() {
 		this.id = null;
+		this.#epoch++;
+	}
+
+	#name(text) {
+		setText(this.#parts.title, text);
+		document.title = `${text} · heygend`;
 	}
 
 	// One load at a time; what is asked for meanwhile is loaded after it.
@@ -140,22 +153,22 @@ export class JobPage {
 		this.#loading = true;
 		do {
 			this.#again = false;
-			await this.#loadOnce(this.id);
+			await this.#loadOnce(this.id, this.#epoch);
 		} while (this.#again && this.id !== null);
 		this.#loading = false;
 	}
 
-	async #loadOnce(id) {
+	async #loadOnce(id, epoch) {
 		try {
 			const job = await get(jobPath(id));
 			const events = await this.#history(id);
-			if (id !== this.id)
+			if (epoch !== this.#epoch)
 				return;
 			this.#events.push(...events);
 			this.apply(job);
 		} catch (error) {
-			if (id === this.id)
-				this.#miss(error);
+			if (epoch === this.#epoch)
+				this.#miss(error, epoch);
 		}
 	}
 
@@ -172,15 +185,17 @@ export class JobPage {
 		}
 	}
 
-	#miss(error) {
+	#miss(error, epoch) {
 		const gone = error instanceof Refusal &&
 			(error.status === 404 || error.status === 410);
+		if (!gone)
+			setTimeout(() => epoch === this.#epoch && this.load(), AGAIN_MS);
 		if (this.job && !gone) {
 			complain(`Job ${nameOf(this.job)}`, error);
 			return;
 		}
 		const { state, finished_at: at } = error.problem ?? {};
-		setText(this.#parts.title, gone ? "No such job" : "Not loaded");
+		this.#name(gone ? "No such job" : "Not loaded");
 		setText(this.#parts.missing, error.message +
 			(state && at ? ` It was ${state} at ${moment(at)}.` : ""));
 		setHidden(this.#parts.missing, false);
@@ -193,10 +208,14 @@ export class JobPage {
 	apply(job) {
 		if (job.id !== this.id)
 			return;
-		if (this.job && job.version < this.job.version &&
-		    job.updated_at <= this.job.updated_at)
-			return;
 		const before = this.job;
+		if (before && job.submitted_at !== before.submitted_at) {
+			this.#begin();	// another store gave the id another life
+			this.load();
+		} else if (before && job.version < before.version &&
+		    job.updated_at <= before.updated_at) {
+			return;
+		}
 		job.heard = performance.now();
 		this.job = job;
 		setHidden(this.#parts.missing, true);
@@ -213,7 +232,7 @@ export class JobPage {
 
 	#showNow(job) {
 		const p = this.#parts;
-		setText(p.title, nameOf(job));
+		this.#name(nameOf(job));
 		setAttr($("#job-now"), "data-state", job.state);
 		setIcon(p.icon, job.state);
 		setText(p.word, job.state);
@@ -366,7 +385,8 @@ export class JobPage {
 		}
 		try {
 			const job = await call("PATCH", jobPath(this.id), body,
-				"application/merge-patch+json");
+				{ headers: { "Content-Type":
+					"application/merge-patch+json" } });
 			for (const control of this.#form.elements)
 				if (control.name in body)
 					control.dataset.given = control.value.trim();

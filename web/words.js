@@ -66,3 +66,8 @@ export const percent = (progress) => `${Math.floor(progress * 100)} %`;
 
 export const count = (n) => n.toLocaleString("en-US");
 export const plural = (n, word) => `${count(n)} ${word}${n === 1 ? "" : "s"}`;
+
+// Not randomUUID: that is for secure contexts only.
+export const randomName = () =>
+	[...crypto.getRandomValues(new Uint8Array(16))]
+		.map((byte) => byte.toString(16).padStart(2, "0")).join("");

@@ -144,6 +144,19 @@ export class Daemon {
 		return end;
 	}
 
+	// Without waiting for what it does.
+	signal(signal) {
+		this.#process.kill(signal);
+	}
+
+	// As if it had never been: for a store of its own again.
+	async startAnew() {
+		const state = path.join(this.dir, "state");
+		fs.rmSync(state, { recursive: true });
+		fs.mkdirSync(state, { mode: 0o750 });
+		await this.start();
+	}
+
 	async stop() {
 		const end = await this.kill("SIGTERM");
 		if (end !== null)
@@ -233,7 +246,7 @@ export async function open(daemon, where = "/", options = {}) {
 		if (protocol !== "blob:" && host !== `127.0.0.1:${daemon.port}`)
 			complaints.push(`a request to another host: ${request.url()}`);
 	});
-	await page.goto(daemon.url + where);
+	await page.goto(daemon.url + where, { waitUntil: options.waitUntil });
 	return page;
 }
 

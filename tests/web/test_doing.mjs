@@ -1,5 +1,7 @@
 // test_doing.mjs -- everything that can be done, done in the browser.
 
+import { writeFileSync } from "node:fs";
+
 import { Daemon, button, connected, equal, ok, open, row, rowIn, test, until }
 	from "./harness.mjs";
 
@@ -169,6 +171,61 @@ test("every verb that is refused says so in the server's words", async () => {
 		.waitFor({ state: "detached" });
 });
 
+// What every control says that is refused: its own sentence from the server.
+test("no control keeps a refusal to itself", async () => {
+	const daemon = await Daemon.start();
+	const page = await open(daemon);
+	await connected(page);
+	const make = async (title, state, verb) => {
+		const { id } = await daemon.submit({ title, simulate:
+			state === "completed" ? { duration_ms: 1 } : LONG });
+		await daemon.reaches(id, state === "completed" ? state : "running");
+		if (verb)
+			await daemon.ask("POST", `/v1/jobs/${id}:${verb}`);
+		await rowIn(page, id, state);
+		return id;
+	};
+	await make("Runs", "running");
+	await make("Rests", "paused", "pause");
+	const done = await make("Done", "completed");
+	await daemon.ask("POST", "/v1/queue:pause");
+	await button(page, "Resume queue").waitFor();
+	let n = 0;
+	await page.route("**/v1/**", (route) => (route.request().method() === "GET"
+		&& !route.request().url().includes("limit=") ? route.continue()
+		: route.fulfill({ status: 409,
+			contentType: "application/problem+json",
+			body: JSON.stringify({ detail: `Reason ${++n}.` }) })));
+	const says = async (what) => page.getByText(
+		new RegExp(`^${what}: Reason ${n}\\.$`)).waitFor();
+	for (const [name, sure] of [["Pause Runs"], ["Resume Rests"],
+		["Cancel Runs", "Cancel job"], ["Restart Done"],
+		["Remove Done", "Remove job"], ["Resume queue"]]) {
+		const before = n;
+		await button(page, name).click();
+		if (sure)
+			await button(page, sure).click();
+		await until(() => n > before, `a request for ${name}`);
+		await says(name);
+	}
+	await page.getByRole("checkbox", { name: "Select Done" }).check();
+	for (const [name, sure] of [["Pause"], ["Resume"], ["Restart"],
+		["Cancel", "Cancel jobs"], ["Remove", "Remove jobs"]]) {
+		await button(page, name).click();
+		if (sure)
+			await button(page, sure).click();
+		await page.getByText(new RegExp(`^${name} 1 job: Reason`)).waitFor();
+	}
+	await button(page, "Submit").click();
+	await page.locator("#new-form .refusal", { hasText: /^Reason \d+\.$/ })
+		.waitFor();
+	await page.fill("[name=tag]", "x");
+	await page.locator("#note-error-text", { hasText: /^Reason \d+\.$/ })
+		.waitFor();
+	await page.evaluate((id) => { location.hash = `#/jobs/${id}`; }, done);
+	await page.locator("#job-missing", { hasText: /^Reason \d+\.$/ }).waitFor();
+});
+
 test("a field that is refused is marked, and the words are the server's", async () => {
 	const daemon = await Daemon.start();
 	const page = await open(daemon);
@@ -236,11 +293,37 @@ test("the queue is paused and resumed, and says which it is", async () => {
 	await rowIn(page, id, "running");
 });
 
+test("a submission that nobody answered is not doubled when sent again", async () => {
+	const daemon = await Daemon.start();
+	const page = await open(daemon);
+	await connected(page);
+	let lost = true;
+	await page.route("**/v1/jobs", async (route) => {
+		await route.fetch();	// it arrives, but its answer does not
+		return lost ? route.abort() : route.continue();
+	});
+	await page.fill("[name=title]", "Launch");
+	await button(page, "Submit").click();
+	await page.getByText("The server cannot be reached.").waitFor();
+	lost = false;
+	await button(page, "Submit").click();
+	await until(async () => await page.inputValue("[name=title]") === "",
+		"an answer");
+	const { json } = await daemon.ask("GET", "/v1/jobs");
+	equal(json.jobs.length, 1, "jobs");
+	await page.unroute("**/v1/jobs");
+	await page.fill("[name=title]", "Launch");
+	await button(page, "Submit").click();
+	await until(async () => (await daemon.ask("GET", "/v1/jobs"))
+		.json.jobs.length === 2, "another job of the same make");
+});
+
+const KEY = "sesame-sesame-sesame";
+
 async function guarded() {
 	const daemon = new Daemon();
 	const file = `${daemon.dir}/keys`;
-	const { writeFileSync } = await import("node:fs");
-	writeFileSync(file, "sesame-sesame-sesame\n", { mode: 0o600 });
+	writeFileSync(file, `${KEY}\n`, { mode: 0o600 });
 	daemon.settings["http.api_key_file"] = file;
 	await daemon.start();
 	return daemon;
@@ -250,6 +333,15 @@ async function giveKey(page, key) {
 	await page.fill("[name=api_key]", key);
 	await page.keyboard.press("Enter");
 }
+
+test("the key serves for the page also where the browser keeps nothing", async () => {
+	const daemon = await guarded();
+	const page = await open(daemon, "/", { prepare: (context) =>
+		context.addInitScript(() => Object.defineProperty(window,
+			"sessionStorage", { value: null })) });
+	await giveKey(page, KEY);
+	await connected(page);
+});
 
 test("a refusal of a key that was replaced meanwhile asks for none", async () => {
 	const daemon = await guarded();
@@ -264,13 +356,13 @@ test("a refusal of a key that was replaced meanwhile asks for none", async () =>
 	await giveKey(page, "not-the-key-not-the-key");
 	await until(async () => late.length > 0 &&
 		await page.locator("#key").isVisible(), "that it asks again");
-	await giveKey(page, "sesame-sesame-sesame");
+	await giveKey(page, KEY);
 	const refused = page.waitForResponse((r) => r.status() === 401 &&
 		r.url().endsWith("/v1/queue"));
 	late.forEach((route) => route.continue());
 	await refused;
 	await connected(page);
-	daemon.headers = { "X-Api-Key": "sesame-sesame-sesame" };
+	daemon.headers = { "X-Api-Key": KEY };
 	const { id } = await daemon.submit({ title: "Launch" });
 	await rowIn(page, id, "completed");
 	equal(await page.locator("#key").isVisible(), false, "asked again");
@@ -279,6 +371,7 @@ test("a refusal of a key that was replaced meanwhile asks for none", async () =>
 test("the key is asked for, refused, used, and kept for the tab", async () => {
 	const daemon = await guarded();
 	const page = await open(daemon);
+	await page.getByText("waiting for the key").waitFor();
 	await giveKey(page, "not-the-key-not-the-key");
 	await until(async () => await page.locator("#key").isVisible() &&
 		await page.locator("#key-refusal").innerText() !== "",
@@ -286,9 +379,9 @@ test("the key is asked for, refused, used, and kept for the tab", async () => {
 	const { json } = await daemon.ask("GET", "/v1/queue");
 	equal(await page.locator("#key-refusal").innerText(), json.detail,
 		"the sentence");
-	await giveKey(page, "sesame-sesame-sesame");
+	await giveKey(page, KEY);
 	await connected(page);
-	daemon.headers = { "X-Api-Key": "sesame-sesame-sesame" };
+	daemon.headers = { "X-Api-Key": KEY };
 	const { id } = await daemon.submit({ title: "Launch" });
 	await rowIn(page, id, "completed");
 	await page.reload();

@@ -146,6 +146,11 @@ test("the page of a job that is not there says so", async () => {
 	await page.getByText("No jobs yet.").waitFor();
 });
 
+test("an address that makes no sense is no job", async () => {
+	const page = await open(await Daemon.start(), "/#/jobs/%");
+	await page.getByRole("heading", { name: "No such job" }).waitFor();
+});
+
 test("a title that looks like markup is text", async () => {
 	const daemon = await Daemon.start();
 	const title = "<img src=x onerror=\"document.title='owned'\">";

@@ -65,14 +65,125 @@ test("a new store behind the old address leaves no stale row", async () => {
 	"that three are done");
 	await daemon.kill();
 	await connected(page, "offline");
-	const { rmSync, mkdirSync } = await import("node:fs");
-	rmSync(`${daemon.dir}/state`, { recursive: true });
-	mkdirSync(`${daemon.dir}/state`, { mode: 0o750 });
-	await daemon.start();
+	await daemon.startAnew();
 	await connected(page);
 	await page.getByText("No jobs yet.").waitFor();
 	await daemon.submit({ title: "New", simulate: LONG });
 	await agreesSoon(page, daemon);
+});
+
+test("a row that only the focus keeps goes when its job is gone", async () => {
+	const daemon = await Daemon.start();
+	const page = await open(daemon);
+	await connected(page);
+	const { id } = await daemon.submit({ title: "Old",
+		simulate: { duration_ms: 1 } });
+	await rowIn(page, id, "completed");
+	await page.getByRole("link", { name: "Old" }).focus();
+	await daemon.kill();
+	await connected(page, "offline");
+	await daemon.startAnew();
+	const other = await daemon.submit({ title: "New", simulate: LONG });
+	await connected(page);
+	await rowIn(page, other.id, "running");
+	await row(page, id).waitFor({ state: "detached" });
+	// one that the filter left out and the focus kept, removed meanwhile
+	await page.check("[name=state][value=running]");
+	await page.getByRole("link", { name: "New" }).focus();
+	const third = await daemon.submit({ title: "Third", simulate: LONG });
+	await rowIn(page, third.id, "running");
+	await daemon.ask("POST", `/v1/jobs/${other.id}:cancel`);
+	await rowIn(page, other.id, "canceled");
+	await daemon.ask("DELETE", `/v1/jobs/${other.id}`);
+	await row(page, other.id).waitFor({ state: "detached" });
+	await agreesSoon(page, daemon);
+});
+
+test("the page of a job that lives anew tells its new life only", async () => {
+	const daemon = await Daemon.start({ "status.default_job": "start" });
+	await daemon.reaches("default", "completed");
+	const page = await open(daemon, "/#/jobs/default");
+	const told = () => page.locator("#job-history li").count();
+	await until(async () => await told() > 2, "its history");
+	await daemon.kill();
+	await connected(page, "offline");
+	await daemon.startAnew();
+	await daemon.reaches("default", "completed");
+	const { json } = await daemon.ask("GET", "/v1/jobs/default/events");
+	await connected(page);
+	await until(async () => await told() === json.events.length &&
+		await page.locator("#job-history time").first()
+			.getAttribute("datetime") === json.events[0].at,
+	"the history of the new one");
+});
+
+test("a daemon that stands still is said to be gone, and its return is noticed", async () => {
+	const daemon = await Daemon.start();
+	const page = await open(daemon);
+	await connected(page);
+	const { id } = await daemon.submit({ simulate: { duration_ms: 2000 } });
+	await rowIn(page, id, "running");
+	daemon.signal("SIGSTOP");
+	try {
+		await connected(page, "offline");
+		ok(await page.locator("#banner").isVisible(), "the banner");
+	} finally {
+		daemon.signal("SIGCONT");
+	}
+	await connected(page);
+	await rowIn(page, id, "completed");
+	await agreesSoon(page, daemon);
+});
+
+test("a stream whose words are kept back is no stream", async () => {
+	const daemon = await Daemon.start();
+	const page = await open(daemon, "/", { prepare: (context) =>
+		context.addInitScript(() => {
+			const { fetch } = window;
+			window.fetch = (where, how) => (where === "/v1/events" &&
+				how.headers.Accept === "text/event-stream"
+				? Promise.resolve(new Response(new ReadableStream({
+					start(controller) {
+						how.signal.addEventListener("abort", () =>
+							controller.error(how.signal.reason));
+					} }), { headers:
+					{ "Content-Type": "text/event-stream" } }))
+				: fetch(where, how));
+		}) });
+	await connected(page, "polling");
+	const { id } = await daemon.submit({ simulate: { duration_ms: 1 } });
+	await rowIn(page, id, "completed");
+});
+
+test("a removed job leaves a table that is filtered by its tag", async () => {
+	const daemon = await Daemon.start({ "jobs.ttl_completed_s": 2 });
+	const page = await open(daemon, "/#/?tag=demo");
+	await connected(page);
+	const { id } = await daemon.submit({ tags: ["demo"],
+		simulate: { duration_ms: 1 } });
+	const kept = await daemon.submit({ tags: ["demo"], simulate: LONG });
+	await rowIn(page, id, "completed");
+	await rowIn(page, kept.id, "running");
+	await row(page, id).waitFor({ state: "detached" });
+	await agreesSoon(page, daemon);
+});
+
+test("a browser that keeps nothing is no hindrance", async () => {
+	const daemon = await Daemon.start();
+	const page = await open(daemon, "/", { prepare: (context) =>
+		context.addInitScript(() => {
+			for (const name of ["localStorage", "sessionStorage"])
+				Object.defineProperty(window, name, { get() {
+					throw new DOMException("Denied.", "SecurityError");
+				} });
+		}) });
+	await connected(page);
+	await page.fill("[name=title]", "Launch");
+	await page.getByRole("button", { name: "Submit" }).click();
+	await page.waitForSelector("tr[data-state=completed]");
+	await page.reload();
+	await connected(page);
+	await page.waitForSelector("tr[data-state=completed]");
 });
 
 test("without a stream the page asks, and takes the stream when it can", async () => {
