@@ -13,6 +13,8 @@ struct asset {
 	const char *path;		/* "/index.html" */
 	const char *type;		/* of its content, with the charset */
 	const char *etag;		/* weak and quoted: holds for both forms */
+	const char *policy;		/* what its policy allows beyond 'self';
+					 * "" or whole directives, "...; " */
 	const void *plain, *gzip;
 	size_t plain_size, gzip_size;	/* bytes */
 };

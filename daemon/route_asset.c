@@ -2,6 +2,7 @@
 
 #include "daemon/assets.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const struct asset *asset_find(const char *path)
@@ -23,12 +24,14 @@ static const struct asset *asset_find(const char *path)
 }
 
 /* The dashboard asks nobody but us, and nobody may frame it. */
-static void reply_policy(struct request *r)
+static void reply_policy(struct request *r, const struct asset *asset)
 {
-	reply_header(&r->reply, "Content-Security-Policy",
-		     "default-src 'self'; base-uri 'none'; "
-		     "form-action 'self'; frame-ancestors 'none'; "
-		     "object-src 'none'");
+	char policy[256];
+
+	snprintf(policy, sizeof(policy),
+		 "default-src 'self'; %sbase-uri 'none'; form-action 'self'; "
+		 "frame-ancestors 'none'; object-src 'none'", asset->policy);
+	reply_header(&r->reply, "Content-Security-Policy", policy);
 	reply_header(&r->reply, "X-Content-Type-Options", "nosniff");
 	reply_header(&r->reply, "Referrer-Policy", "no-referrer");
 	reply_header(&r->reply, "Cache-Control", "no-cache");
@@ -47,7 +50,7 @@ void route_asset(struct request *r)
 	}
 	r->reply.bytes = asset->plain;
 	r->reply.bytes_length = asset->plain_size;
-	reply_policy(r);
+	reply_policy(r, asset);
 	reply_header(&r->reply, "ETag", asset->etag);
 	if (etag_names(&r->headers, HEADER_IF_NONE_MATCH, asset->etag)) {
 		r->reply.status = 304;

@@ -21,6 +21,54 @@ type_of() {
 	esac
 }
 
+# The first paint waits for one answer only: a style sheet that a page links is
+# put into it.  Its policy then names the sheet by what it is.
+link='<link rel="stylesheet" href="\([^"]*\)">'
+
+sheet_of() {
+	case $1 in
+	*.html) sed -n "s|^$link\$|\1|p" "$source_dir/$1" ;;
+	esac
+}
+
+whole() {
+	sheet=$(sheet_of "$1")
+	if [ -z "$sheet" ]; then
+		cat "$source_dir/$1"
+		return
+	fi
+	sed -n "/^$link\$/q; p" "$source_dir/$1"
+	printf '<style>'
+	cat "$source_dir/$sheet"
+	echo '</style>'
+	sed "1,/^$link\$/d" "$source_dir/$1"
+}
+
+# base64 HEX: of 64 digits, three of which (12 bits) make two letters
+base64() {
+	awk -v hex="$1" 'BEGIN {
+		digits = "0123456789abcdef"
+		letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ" \
+			"abcdefghijklmnopqrstuvwxyz0123456789+/"
+		hex = hex "00"
+		for (i = 1; i < length(hex); i += 3) {
+			bits = 0
+			for (k = i; k < i + 3; k++)
+				bits = bits * 16 + index(digits, substr(hex, k, 1)) - 1
+			text = text substr(letters, int(bits / 64) + 1, 1) \
+				substr(letters, bits % 64 + 1, 1)
+		}
+		print substr(text, 1, 43) "="
+	}'
+}
+
+policy_of() {
+	sheet=$(sheet_of "$1")
+	[ -n "$sheet" ] || return 0
+	hash=$(sha256sum < "$source_dir/$sheet" | cut -c1-64)
+	echo "style-src 'self' 'sha256-$(base64 "$hash")'; "
+}
+
 # bytes NAME: standard input as an array of that name
 bytes() {
 	echo "static const unsigned char $1[] = {"
@@ -32,8 +80,8 @@ names=$(printf '%s\n' "$@" | sort)
 printf '/* made by web/embed.sh: do not edit */\n#include "daemon/assets.h"\n\n'
 n=0
 for name in $names; do
-	bytes "plain_$n" < "$source_dir/$name"
-	gzip -9nc < "$source_dir/$name" | bytes "gzip_$n"
+	whole "$name" | bytes "plain_$n"
+	whole "$name" | gzip -9nc | bytes "gzip_$n"
 	n=$((n + 1))
 done
 
@@ -41,9 +89,10 @@ printf '\nconst struct asset %ss[] = {\n' "$table"
 n=0
 for name in $names; do
 	type=$(type_of "$name")
-	tag=$(sha256sum < "$source_dir/$name" | cut -c1-16)
+	tag=$(whole "$name" | sha256sum | cut -c1-16)
 	cat <<ROW
 	{ "/$name", "$type", "W/\"$tag\"",
+	  "$(policy_of "$name")",
 	  plain_$n, gzip_$n, sizeof plain_$n, sizeof gzip_$n },
 ROW
 	n=$((n + 1))

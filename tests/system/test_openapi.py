@@ -64,7 +64,7 @@ class Case(unittest.TestCase):
     def path(self, op, id=None):
         """The address of an operation that would go well if id does."""
         return op.path.replace("{id}", id or "default").replace(
-            "{asset}", "style.css")
+            "{asset}", "app.js")
 
     def ask(self, op, query="", body=None, headers=None, id=None):
         """One request; a body that is needed is an empty object."""

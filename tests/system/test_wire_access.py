@@ -46,7 +46,7 @@ class Keys(heygend.Case):
         self.assertEqual(len(bodies), 1)
 
     def test_health_and_the_dashboard_need_no_key(self):
-        for path in ("/", "/healthz", "/readyz", "/style.css"):
+        for path in ("/", "/healthz", "/readyz", "/app.js"):
             self.assertEqual(self.daemon.get(path).status, 200, path)
             self.assertEqual(self.daemon.request("OPTIONS", path).status, 204)
             self.problem(self.daemon.post(path), 405, "method_not_allowed")

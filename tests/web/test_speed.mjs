@@ -5,9 +5,12 @@ import zlib from "node:zlib";
 import { Daemon, SLOW, connected, equal, note, ok, open, test, until }
 	from "./harness.mjs";
 
+const PAINTS = 7;
 const JOBS = 10000;
+const LONG_MS = 50;
 const WATCHED_MS = 5000;
 const WINDOWS = 4;		// a busy machine lengthens tasks: the best counts
+const TRACED = ["disabled-by-default-devtools.timeline"];
 
 test("the page with all it needs is under 120 KB, and compressed", async () => {
 	const daemon = await Daemon.start();
@@ -43,20 +46,39 @@ test("a form without compression is there for who wants it", async () => {
 	equal(answer.headers["content-encoding"], undefined, "encoding");
 });
 
-test("the first paint is quick", async () => {
-	const daemon = await Daemon.start();
+// The best of a few first paints, in ms.
+async function firstPaint(daemon, where) {
 	const paints = [];
-	for (let i = 0; i < 5; i++) {
-		const page = await open(daemon);
+	for (let i = 0; i < PAINTS; i++) {
+		const page = await open(daemon, where);
 		paints.push(await until(() => page.evaluate(() => performance
 			.getEntriesByName("first-contentful-paint")[0]?.startTime),
 		"a first paint"));
 		await page.close();
 	}
-	paints.sort((a, b) => a - b);
-	note(`first paint: median ${paints[2].toFixed(0)} ms, ` +
-		`best ${paints[0].toFixed(0)} ms of 5`);
-	ok(paints[0] < 500 * SLOW, `${paints} ms`);
+	return Math.min(...paints);
+}
+
+// On a machine that is busy even a page of one word takes long: then ours is
+// bounded by that one.
+test("the first paint takes less than 100 ms", async () => {
+	const daemon = await Daemon.start();
+	const nothing = await firstPaint(daemon, "/healthz");
+	const ours = await firstPaint(daemon, "/");
+	note(`first paint: ${ours.toFixed(0)} ms, a page of one word ` +
+		`${nothing.toFixed(0)} ms, best of ${PAINTS} each`);
+	ok(ours < Math.max(100, 3 * nothing) * SLOW, `${ours} ms`);
+});
+
+test("the first paint waits for one answer", async () => {
+	const daemon = await Daemon.start();
+	const page = await open(daemon, "/", { waitUntil: "commit",
+		prepare: (context) => context.route(/\.(js|css|svg)$/, () => null) });
+	await until(() => page.evaluate(() => performance
+		.getEntriesByName("first-contentful-paint").length),
+	"a paint while nothing else is answered");
+	ok(await page.getByRole("heading", { name: "New job" }).isVisible(),
+		"what is painted");
 });
 
 // Ten thousand jobs run; their stages change some 500 times a second.
@@ -73,18 +95,11 @@ async function crowd() {
 
 test("with 10000 live jobs and hundreds of changes a second it stays fluid", async () => {
 	const daemon = await crowd();
-	const page = await open(daemon, "/", { prepare: (context) =>
-		context.addInitScript(() => {
-			window.tasks = [];
-			window.touched = new Set();
-			new PerformanceObserver((list) => {
-				for (const { startTime, duration } of list.getEntries())
-					window.tasks.push({ startTime, duration });
-			}).observe({ type: "longtask", buffered: true });
-		}) });
+	const page = await open(daemon);
 	await connected(page);
 	await page.waitForSelector("tr[data-job-id]");
 	await page.evaluate(() => {
+		window.touched = new Set();
 		new MutationObserver((changes) => changes.forEach(({ target }) => {
 			const row = (target.closest ? target : target.parentElement)
 				?.closest("tr[data-job-id]");
@@ -97,34 +112,50 @@ test("with 10000 live jobs and hundreds of changes a second it stays fluid", asy
 	const begin = await position(daemon);
 	await until(async () => await position(daemon) > begin + 500,
 		"stages that change", 60000);
-	let longest = Infinity;
-	for (let i = 0; i < WINDOWS && longest > 50; i++)
-		longest = Math.min(longest, await watch(daemon, page));
+	let best = await watch(daemon, page);
+	for (let i = 1; i < WINDOWS && best.wall > LONG_MS; i++)
+		best = less(best, await watch(daemon, page));
 	const touched = await page.evaluate(() => window.touched.size);
-	note(`longest task ${longest ? `${longest} ms` : "below 50 ms"}, ` +
+	note(`longest task ${best.wall} ms, of which ${best.cpu} ms of work; ` +
 		`${touched} rows touched`);
 	equal(await page.locator("tr[data-job-id]").count(), 50,
 		"rows in the page");
 	ok(touched <= 50, `${touched} rows touched`);
-	// told above, and bounded here only against a page that hangs
-	ok(longest <= 500 * SLOW, `a task of ${longest} ms`);
+	// Work is ours.  What a task waits for a processor is the machine's: told
+	// above, and bounded here only against a page that hangs.
+	ok(best.cpu <= LONG_MS, `a task of ${best.cpu} ms of work`);
+	ok(best.wall <= 10 * LONG_MS * SLOW, `a task of ${best.wall} ms`);
 });
 
 async function position(daemon) {
 	return (await daemon.ask("GET", "/v1/events")).json.next;
 }
 
-// The longest task of the next few seconds, 0 if none is over 50 ms.
+const less = (a, b) => ({ wall: Math.min(a.wall, b.wall),
+	cpu: Math.min(a.cpu, b.cpu) });
+
+// The longest task of the next few seconds, by the clock and by the work in it.
 async function watch(daemon, page) {
-	const begin = await page.evaluate(() => performance.now());
+	const browser = page.context().browser();
 	const first = await position(daemon);
+	await browser.startTracing(page, { categories: TRACED });
 	await page.waitForTimeout(WATCHED_MS);
+	const trace = JSON.parse(await browser.stopTracing()).traceEvents;
 	const rate = (await position(daemon) - first) * 1000 / WATCHED_MS;
-	const tasks = (await page.evaluate(() => window.tasks))
-		.filter(({ startTime }) => startTime > begin)
-		.map(({ duration }) => Math.round(duration));
-	note(`${rate.toFixed(0)} changes/s, tasks over 50 ms: ` +
-		`${tasks.join(" ") || "none"}`);
-	ok(rate > 20, `only ${rate} changes/s: this says nothing`);
-	return Math.max(0, ...tasks);
+	const tasks = mainTasks(trace);
+	const longest = (key) => Math.round(Math.max(0,
+		...tasks.map((task) => task[key] ?? 0)) / 100) / 10;
+	const found = { wall: longest("dur"), cpu: longest("tdur") };
+	note(`${rate.toFixed(0)} changes/s, ${tasks.length} tasks, ` +
+		`the longest ${found.wall} ms, the most work ${found.cpu} ms`);
+	ok(rate > 20 && tasks.length > 20 && found.cpu > 0, "this says nothing");
+	return found;
+}
+
+// The page's own: tasks of every thread that renders, longest included.
+function mainTasks(trace) {
+	const renderers = new Set(trace.filter((e) => e.name === "thread_name" &&
+		e.args.name === "CrRendererMain").map((e) => `${e.pid} ${e.tid}`));
+	return trace.filter((e) => e.ph === "X" && e.name === "RunTask" &&
+		renderers.has(`${e.pid} ${e.tid}`));
 }
