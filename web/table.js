@@ -50,8 +50,9 @@ export function stepWords(job) {
 	}
 }
 
+// The usual one needs no number.
 const priorityWords = (job) => (job.priority_name
-	? [job.priority_name, String(job.priority)]
+	? [job.priority_name, job.priority === 0 ? "" : String(job.priority)]
 	: [String(job.priority), ""]);
 
 function origin(job) {
@@ -68,7 +69,7 @@ const cell = (name, label, ...children) =>
 
 // Three places, each for its own verbs: what lies under a finger never turns
 // into something else, but for a pair that undoes or asks first.
-const PLACES = [["pause", "resume"], ["restart"], ["cancel", "remove"]];
+const PLACES = [["pause", "resume"], ["cancel", "remove"], ["restart"]];
 
 export function verbPlaces(labelled) {
 	return PLACES.map(() => h("button", {
@@ -107,6 +108,7 @@ class Row {
 		this.priority = h("span");
 		this.number = h("span", { class: "sub" });
 		this.attempt = h("span");
+		this.most = h("span", { class: "sub" });
 		this.verbs = verbPlaces(false);
 		this.element = h("tr", { role: "row", "data-job-id": job.id },
 			cell("select", "", h("label", { class: "hit" }, this.check)),
@@ -118,7 +120,7 @@ class Row {
 				this.bar, this.part), this.step),
 			cell("time", "Time", this.time, this.clock),
 			cell("priority", "Priority", this.priority, this.number),
-			cell("attempt", "Attempt", this.attempt),
+			cell("attempt", "Attempt", this.attempt, this.most),
 			cell("verbs", "", h("span", { class: "verbs" }, ...this.verbs)));
 		this.update(job);
 	}
@@ -136,7 +138,10 @@ class Row {
 		const [name, number] = priorityWords(job);
 		setText(this.priority, name);
 		setText(this.number, number);
+		setAttr(this.priority, "class", job.priority === 0 ? "usual" : null);
 		setText(this.attempt, job.attempt);
+		setText(this.most, job.on_error === "restart"
+			? `of ${job.max_attempts}` : "");
 		updateVerbs(this.verbs, job);
 		this.tick();
 		if (focused?.hidden)

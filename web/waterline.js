@@ -3,6 +3,7 @@
 // runs.  Below it hangs what came out, by the second.  Time goes to the right.
 
 import { h, s, setAttr, setText } from "./dom.js";
+import { keep, recall } from "./keep.js";
 import { ENDS, clock, count } from "./words.js";
 
 const WINDOW_MS = 300000;
@@ -12,9 +13,12 @@ const KEPT = "heygend-waterline";
 const ABOVE = 104;
 const BELOW = 44;
 const AXIS = 18;
-const LABEL = 80;		// room for a name to the right
+const GUTTER = 92;		// to the right, for what the layers are
+const LINE = 15;		// from one name to the next
 const STACK = ["running", "paused", "queued"];	// from the line upwards
 const STEPS = [1, 1.5, 2, 3, 4, 5, 6, 8];
+const KEYS = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1,
+	PageDown: -6, PageUp: 6, Home: -Infinity, End: Infinity, Escape: Infinity };
 
 // The next round number, so that the scale does not twitch.
 function roundUp(n) {
@@ -33,9 +37,11 @@ export class Waterline {
 	#samples = [];		// { at, queued, running, paused }
 	#bins = new Map();	// number of the bin -> ends in it
 	#skew = Infinity;	// our clock minus the server's
-	#width = 0;
-	#pointer = null;
-	#svg; #caption; #areas = {}; #drops = {}; #texts = {};
+	#gutter = 0;
+	#width = 0;		// of the five minutes, without the gutter
+	#pointer = null;	// px from the left; null: now
+	#frame = null;
+	#svg; #caption; #areas = {}; #drops = {}; #texts = {}; #centres = {};
 
 	constructor(svg, caption) {
 		this.#svg = svg;
@@ -44,17 +50,46 @@ export class Waterline {
 		this.#remember();
 		addEventListener("pagehide", () => this.#keep());
 		new ResizeObserver(([entry]) => {
-			this.#width = Math.round(entry.contentRect.width);
+			const all = Math.round(entry.contentRect.width);
+			this.#gutter = all > 520 ? GUTTER : 0;
+			this.#width = all - this.#gutter;
+			setAttr(svg, "viewBox", `0 0 ${all} ${ABOVE + BELOW + AXIS}`);
 			this.draw();
 		}).observe(svg);
-		svg.addEventListener("pointermove", (event) => {
-			this.#pointer = event.offsetX;
-			this.draw();
+		svg.addEventListener("pointermove",
+			(event) => this.#point(Math.min(event.offsetX, this.#width)));
+		svg.addEventListener("pointerleave", () => this.#point(null));
+		svg.addEventListener("blur", () => this.#point(null));
+		svg.addEventListener("focus", () => this.#read());
+		svg.addEventListener("keydown", (event) => this.#key(event));
+	}
+
+	#point(x) {
+		this.#pointer = x;
+		this.#frame ??= requestAnimationFrame(() => {
+			this.#frame = null;
+			this.#say(Date.now());
 		});
-		svg.addEventListener("pointerleave", () => {
-			this.#pointer = null;
-			this.draw();
-		});
+	}
+
+	#key(event) {
+		const bins = KEYS[event.key];
+		if (bins === undefined)
+			return;
+		event.preventDefault();
+		const x = (this.#pointer ?? this.#width) +
+			bins * this.#width * BIN_MS / WINDOW_MS;
+		this.#pointer = x >= this.#width ? null : Math.max(0, x);
+		this.#say(Date.now());
+		this.#read();
+	}
+
+	// What the caption says, for who hears it: only when asked, not each second.
+	#read() {
+		const age = this.#pointer === null ? 0
+			: WINDOW_MS / 1000 * (this.#pointer / this.#width - 1);
+		setAttr(this.#svg, "aria-valuenow", Math.round(age));
+		setAttr(this.#svg, "aria-valuetext", this.#caption.textContent);
 	}
 
 	#furnish() {
@@ -65,17 +100,19 @@ export class Waterline {
 				"data-of": name });
 		for (const state of STACK) {
 			this.#areas[state] = path("area", state);
-			this.#texts[state] = text(state, "end");
+			this.#texts[state] = text(state);
 		}
 		for (const state of ENDS)
 			this.#drops[state] = path("drop", state);
+		this.unknown = s("path", { class: "unknown" });
+		this.unseen = text("unknown", "middle");
 		this.grid = s("path", { class: "grid" });
 		this.line = s("path", { class: "water" });
 		this.rule = s("path", { class: "rule" });
 		this.top = text("top");
 		this.bottom = text("bottom");
 		this.minutes = s("g", {});
-		this.#svg.append(this.grid, ...Object.values(this.#areas),
+		this.#svg.append(this.unknown, this.unseen, this.grid, ...Object.values(this.#areas),
 			...Object.values(this.#drops), this.line, this.rule,
 			...Object.values(this.#texts), this.top, this.bottom,
 			this.minutes);
@@ -106,16 +143,20 @@ export class Waterline {
 
 	// Kept over a reload of the page, for what a tab has seen.
 	#remember() {
-		const kept = sessionStorage.getItem(KEPT);
+		const kept = recall(KEPT);
 		if (kept === null)
 			return;
-		const { samples, bins } = JSON.parse(kept);
-		this.#samples = samples;
-		this.#bins = new Map(bins);
+		try {
+			const { samples, bins } = JSON.parse(kept);
+			this.#bins = new Map(bins);
+			this.#samples = [...samples];
+		} catch {
+			// of another version of this page: begin anew
+		}
 	}
 
 	#keep() {
-		sessionStorage.setItem(KEPT, JSON.stringify({
+		keep(KEPT, JSON.stringify({
 			samples: this.#samples, bins: [...this.#bins] }));
 	}
 
@@ -126,12 +167,34 @@ export class Waterline {
 			return;
 		const now = Date.now();
 		const x = (at) => this.#width * (1 - (now - at) / WINDOW_MS);
-		setAttr(this.#svg, "viewBox",
-			`0 0 ${this.#width} ${ABOVE + BELOW + AXIS}`);
+		this.#drawUnknown(x, now);
 		this.#drawAbove(x);
 		this.#drawBelow(x);
 		this.#drawAxis(x, now);
 		this.#say(now);
+	}
+
+	// Nothing known is not nothing to do: what was not watched looks so.
+	#drawUnknown(x, now) {
+		const ends = [...this.#samples.map((p) => p.at), now];
+		let from = now - WINDOW_MS;
+		let d = "";
+		let widest = [0, 0];
+		for (const to of ends) {
+			if (to - from > GAP_MS) {
+				const [left, right] = [Math.max(0, x(from)), x(to)];
+				d += `M${left.toFixed(1)} 14H${right.toFixed(1)}` +
+					`V${ABOVE + BELOW}H${left.toFixed(1)}z`;
+				if (right - left > widest[1] - widest[0])
+					widest = [left, right];
+			}
+			from = Math.max(from, to);
+		}
+		setAttr(this.unknown, "d", d || "M0 0");
+		const [left, right] = widest;
+		setText(this.unseen, right - left > 110 ? "not watched" : "");
+		setAttr(this.unseen, "x", ((left + right) / 2).toFixed(1));
+		setAttr(this.unseen, "y", ABOVE / 2 + 8);
 	}
 
 	#drawAbove(x) {
@@ -143,9 +206,10 @@ export class Waterline {
 		for (const state of STACK) {
 			const top = this.#samples.map((p, i) => base[i] + p[state]);
 			setAttr(this.#areas[state], "d", this.#area(x, y, base, top));
-			this.#label(state, x, y, base.at(-1) ?? 0, top.at(-1) ?? 0);
+			this.#centres[state] = y(((base.at(-1) ?? 0) + (top.at(-1) ?? 0)) / 2);
 			top.forEach((n, i) => { base[i] = n; });
 		}
+		this.#drawNames();
 		setText(this.top, `${count(full)} jobs to do`);
 		setAttr(this.top, "x", "6");
 		setAttr(this.top, "y", "11");
@@ -174,14 +238,23 @@ export class Waterline {
 		return d || "M0 0";
 	}
 
-	// A name in the area itself, where there is room for it.
-	#label(state, x, y, from, to) {
-		const label = this.#texts[state];
-		const room = y(from) - y(to) >= 15 && this.#width > 420 &&
-			this.#width - x(this.#samples[0].at) > LABEL;
-		setText(label, room ? state : "");
-		setAttr(label, "x", this.#width - 6);
-		setAttr(label, "y", ((y(from) + y(to)) / 2 + 4).toFixed(1));
+	// What the layers are, beside their ends: from the line upwards, none over
+	// another, and none for what is not there.
+	#drawNames() {
+		const last = this.#samples.at(-1);
+		let floor = ABOVE;
+		for (const state of STACK) {
+			const label = this.#texts[state];
+			const n = last?.[state] ?? 0;
+			const there = n > 0 && this.#gutter > 0;
+			setText(label, there ? `${count(n)} ${state}` : "");
+			if (!there)
+				continue;
+			const y = Math.min(this.#centres[state] + 4, floor - 3);
+			floor = y - LINE + 3;
+			setAttr(label, "x", this.#width + 8);
+			setAttr(label, "y", y.toFixed(1));
+		}
 	}
 
 	#drawBelow(x) {
@@ -192,13 +265,15 @@ export class Waterline {
 		const paths = { completed: "", error: "", canceled: "" };
 		const width = Math.max(1, this.#width * BIN_MS / WINDOW_MS - 1);
 		for (const [number, bin] of this.#bins) {
+			const left = Math.max(0, x(number * BIN_MS));
+			const right = Math.min(this.#width, x(number * BIN_MS) + width);
 			let y = ABOVE + 1;
 			for (const state of ENDS) {
 				const height = bin[state] / full * (BELOW - 2);
 				if (height > 0)
-					paths[state] += `M${x(number * BIN_MS).toFixed(1)} ` +
-						`${y.toFixed(1)}h${width.toFixed(1)}` +
-						`v${height.toFixed(1)}h-${width.toFixed(1)}z`;
+					paths[state] += `M${left.toFixed(1)} ` +
+						`${y.toFixed(1)}H${right.toFixed(1)}` +
+						`v${height.toFixed(1)}H${left.toFixed(1)}z`;
 				y += height;
 			}
 		}
@@ -237,8 +312,9 @@ export class Waterline {
 			? `M${this.#pointer} 0V${ABOVE + BELOW}` : "M0 0");
 		const p = this.#samples.findLast((sample) => sample.at <= at + 500);
 		if (!p || at - p.at > GAP_MS) {
-			setText(this.#caption, pointed
-				? `${clock(at)}  not watched` : "waiting for the first count");
+			setText(this.#caption, this.#samples.length === 0
+				? "waiting for the first count"
+				: `${pointed ? clock(at) : "now"}  not watched`);
 			return;
 		}
 		// the bin that is over, when it is about now
@@ -297,6 +373,7 @@ export class Counts {
 			const width = n === 0 ? 0
 				: least + (1000 - least * there) * n / all;
 			setText(this.#numbers[state], count(n));
+			setAttr(this.#numbers[state].parentNode, "data-none", n === 0);
 			setAttr(this.#slices[state], "x", left.toFixed(1));
 			setAttr(this.#slices[state], "width", Math.max(0, width - 2).toFixed(1));
 			left += width;

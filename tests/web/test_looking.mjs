@@ -56,6 +56,32 @@ for (const screen of SCREENS) {
 		await axe(page, "a job's page");
 	});
 
+	test(`axe finds nothing in what is rare, in ${name}`, async () => {
+		const daemon = await Daemon.start();
+		const page = await open(daemon, "/", screen);
+		await connected(page);
+		await page.getByText("No jobs yet.").waitFor();
+		await axe(page, "the empty page");
+		await button(page, "Pause queue").click();
+		await page.getByText("queue paused", { exact: true }).waitFor();
+		await page.fill("[name=max_attempts]", "1000");
+		await button(page, "Submit").click();
+		await page.locator("#new-form .refusal").waitFor();
+		await axe(page, "a refusal and a paused queue");
+		await page.evaluate(() => { location.hash = "#/jobs/none"; });
+		await page.getByRole("heading", { name: "No such job" }).waitFor();
+		await axe(page, "a job that is not there");
+		await daemon.kill();
+		await connected(page, "offline");
+		await page.evaluate(() => { location.hash = "#/?tag=x"; });
+		await page.getByText("The jobs could not be loaded.").waitFor();
+		await button(page, "Resume queue").click();
+		await button(page, "Dismiss").first().waitFor();
+		await axe(page, "an error");
+		await page.evaluate(() => document.querySelector("#key").showModal());
+		await axe(page, "the question for the key");
+	});
+
 	test(`nothing is wider than the screen, in ${name}`, async () => {
 		const { daemon, failed } = await given();
 		await daemon.submit({ title: "W".repeat(200), tags: ["t".repeat(64)] });
@@ -82,21 +108,52 @@ test("on a small screen the form is one press away", async () => {
 	await page.getByRole("link", { name: "Launch" }).waitFor();
 });
 
-test("every target is at least 24 px in both directions", async () => {
-	const { daemon, failed } = await given();
-	for (const width of [320, 1280]) {
-		const page = await open(daemon, "/",
-			{ viewport: { width, height: 800 } });
-		await rowIn(page, failed.id, "error");
-		const small = await page.evaluate(() => [...document.querySelectorAll(
-			"button, a, input, select, summary")].filter((e) =>
-			e.checkVisibility() && !e.matches(".skip")).flatMap((e) => {
+const smallTargets = (page) => page.evaluate(() =>
+	[...document.querySelectorAll("button, a, input, select, summary")]
+		.filter((e) => e.checkVisibility() && !e.matches(".skip"))
+		.flatMap((e) => {
 			const hit = e.type === "checkbox" ? e.closest("label") : e;
 			const { width: w, height: h } = hit.getBoundingClientRect();
 			return w >= 24 && h >= 23.99 ? [] : [`${e.outerHTML} ${w}x${h}`];
 		}));
-		equal(small, [], `small targets at ${width} px`);
+
+test("every target is at least 24 px in both directions", async () => {
+	const { daemon, failed, done } = await given();
+	for (const width of [320, 1280]) {
+		const page = await open(daemon, "/",
+			{ viewport: { width, height: 800 } });
+		await rowIn(page, failed.id, "error");
+		await page.getByRole("checkbox", { name: "Select Queued" }).check();
+		await page.fill("[name=text]", "e");
+		await button(page, "Clear filters").waitFor();
+		equal(await smallTargets(page), [], `small targets at ${width} px`);
+		await button(page, "Cancel Queued").click();
+		equal(await smallTargets(page), [], `in the question at ${width} px`);
+		await button(page, "Keep").click();
+		await page.evaluate((id) => { location.hash = `#/jobs/${id}`; },
+			done.id);
+		await page.getByRole("link", { name: "translated video" }).waitFor();
+		equal(await smallTargets(page), [], `on a job's page at ${width} px`);
 	}
+});
+
+test("the plot can be read by keyboard, moment by moment", async () => {
+	const daemon = await Daemon.start();
+	const page = await open(daemon);
+	await connected(page);
+	await daemon.submit({ simulate: LONG });
+	await page.getByText(/^now {2}0 queued, 1 running/).waitFor();
+	await tabTo(page, "#waterline");
+	ok(await visiblyFocused(page), "the focus can be seen");
+	const told = () => page.locator("#waterline")
+		.getAttribute("aria-valuetext");
+	ok(/^now {2}0 queued, 1 running/.test(await told()), await told());
+	await page.keyboard.press("Home");
+	ok(/^\d\d:\d\d:\d\d {2}not watched/.test(await told()), await told());
+	equal(await page.locator("#waterline").getAttribute("aria-valuenow"),
+		"-300", "the position");
+	await page.keyboard.press("End");
+	ok(/^now/.test(await told()), await told());
 });
 
 // Tab until the wanted element has the focus.
@@ -136,7 +193,7 @@ test("the whole way can be gone by keyboard alone", async () => {
 	await tabTo(page, "dialog [value=yes]");
 	await page.keyboard.press("Enter");
 	await page.waitForSelector("tr[data-state=canceled]");
-	await page.keyboard.press("Shift+Tab");
+	await page.keyboard.press("Tab");
 	ok(await page.evaluate(() => document.activeElement.dataset.verb ===
 		"restart"), "back in the row after the question");
 	await tabTo(page, "tr [name=ids]");
