@@ -376,7 +376,18 @@ static void checkpoint(struct engine *e)
 	}
 }
 
-/* After a turn that wrote: soon, when it is quiet; at once if it is large. */
+static bool commands_wait(struct engine *e)
+{
+	bool wait;
+
+	pthread_mutex_lock(&e->queue_lock);
+	wait = e->first != NULL;
+	pthread_mutex_unlock(&e->queue_lock);
+	return wait;
+}
+
+/* After a turn that wrote: soon, when nobody would wait for its syncs; at
+ * once if the log is large. */
 static void consider_checkpoint(struct engine *e, bool wrote)
 {
 	int64_t now = clock_real_mono_ms();
@@ -385,7 +396,7 @@ static void consider_checkpoint(struct engine *e, bool wrote)
 		e->checkpoint_at_ms = now + QUIET_MS;
 	if (e->store_failing || e->checkpoint_at_ms == INT64_MAX)
 		return;
-	if (now >= e->checkpoint_at_ms ||
+	if ((now >= e->checkpoint_at_ms && !commands_wait(e)) ||
 	    (wrote && store_wal_pending(e->store) > WAL_SOON_BYTES)) {
 		checkpoint(e);
 		e->checkpoint_at_ms = INT64_MAX;

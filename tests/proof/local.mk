@@ -9,7 +9,7 @@ PROOF_CRASH = $(AM_TESTS_ENVIRONMENT) \
 	--rounds $(PROOF_KILLS) --seconds $(PROOF_SECONDS) \
 	--clients $(PROOF_CLIENTS) $(SEED:%=--seed %)
 
-PROOFS = proof-daemon proof-worker proof-disk
+PROOFS = proof-daemon proof-worker proof-disk proof-store
 .PHONY: proof $(PROOFS)
 proof: all
 	@for proof in $(PROOFS); do \
@@ -41,7 +41,16 @@ proof-hours: all
 EXTRA_DIST += \
 	%D%/clock.py \
 	%D%/clock_witness.py \
+	%D%/disk.py \
 	%D%/flat.py \
 	%D%/hours.py \
 	%D%/hours_load.py \
+	%D%/store.py \
 	$(NULL)
+
+# A disk that is full, read-only, given up by the kernel, slow: only for root.
+proof-store: all
+	@$(MAKE) $(AM_MAKEFLAGS) tests/unit/test_vfs.la
+	@$(AM_TESTS_ENVIRONMENT) python3 $(srcdir)/%D%/store.py \
+		--seconds $(PROOF_SECONDS) --clients $(PROOF_CLIENTS) \
+		$(SEED:%=--seed %)

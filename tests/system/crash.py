@@ -80,6 +80,9 @@ class Arena:
         for client in self.clients:
             self.parked.add(client.number)
 
+    def make_http(self):
+        return Http(self)
+
     def fail(self, wrong):
         with self.turn:
             self.wrongs.append(wrong)
@@ -106,10 +109,10 @@ class Arena:
             self.parked.discard(client.number)
             return not self.over and len(self.wrongs) == 0
 
-    def after_unknown(self, client):
+    def after_unknown(self, client, error):
         """Waits for the daemon's next life."""
         if self.lives_on:
-            self.fail("no answer though the daemon lived")
+            self.fail("no answer though the daemon lived: %s" % error)
         with self.turn:
             life = self.life
             self.parked.add(client.number)
@@ -342,8 +345,10 @@ class Arena:
                 self.over = True
                 self.turn.notify_all()
             self.watcher.over = True
-            print("# seed %s failed; the daemon's log ends:\n# %s" % (
-                self.seed, "\n# ".join(self.daemon.log().splitlines()[-30:])),
+            died = self.daemon.process and self.daemon.process.poll()
+            print("# seed %s failed%s; the daemon's log ends:\n# %s" % (
+                self.seed, "" if died is None else ", exit %d" % died,
+                "\n# ".join(self.daemon.log().splitlines()[-30:])),
                 flush=True)
             raise
         finally:

@@ -7,8 +7,9 @@ crash.py kills what they talk to, and owns them as their `arena`:
     daemon, life        who lives now
     seed                of all that is random
     may_go_on(client)   waits while everybody is to halt; False: it is over
-    after_unknown(client)   called when no answer came
+    after_unknown(client, error)   called when no answer came
     fail(wrong)         a promise was broken
+    make_http()         an Http
 """
 import collections
 import http.client
@@ -25,6 +26,7 @@ from heygend import Raw, Stream  # noqa: E402
 
 VERB_EVENT = {"pause": "paused", "resume": "resumed", "cancel": "canceled",
               "restart": "restarted", "delete": "removed"}
+REFUSED = "store_unavailable"
 RECENT = 40				# jobs that are still of interest
 
 
@@ -40,8 +42,10 @@ class Http:
         self.sent = self.acked = 0	# moments of the latest request
 
     def connect(self):
+        """The daemon closes a connection that is idle for a second."""
         life = self.arena.life
-        if self.connection is None or self.life != life:
+        idle_s = time.monotonic() - self.acked
+        if self.connection is None or self.life != life or idle_s > 0.5:
             self.close()
             self.connection = http.client.HTTPConnection(
                 "127.0.0.1", self.arena.daemon.port or 1, timeout=20)
@@ -61,9 +65,11 @@ class Http:
             data = answer.read()
         except (OSError, http.client.HTTPException) as error:
             self.close()
-            raise Unknown("%s %s: %r" % (method, path, error)) from None
+            raise Unknown("%s %s: %r after %.3f s" % (
+                method, path, error, time.monotonic() - self.sent)) from None
         self.acked = time.monotonic()
-        shown = json.loads(data) if data else None
+        shown = json.loads(data) if "json" in answer.headers.get(
+            "Content-Type", "") else data
         if answer.status >= 500:
             self.refused(answer, shown, "%s %s" % (method, path))
         return answer.status, shown, answer.headers
@@ -72,10 +78,10 @@ class Http:
         """503 is by design: to be asked again, and it says how sure it is."""
         if answer.status != 503 or "Retry-After" not in answer.headers:
             raise Wrong("%d for %s: %r" % (answer.status, what, shown))
-        if shown["code"] == "store_unavailable":
+        if shown["code"] == REFUSED:
             if "unknown" not in shown["detail"]:
                 raise Wrong("not said to be unknown: %r" % shown)
-            raise Unknown("store_unavailable")
+            raise Unknown(REFUSED)
 
     def close(self):
         if self.connection is not None:
@@ -105,7 +111,7 @@ class Client(threading.Thread):
         super().__init__(daemon=True)
         self.arena, self.number = arena, number
         self.random = random.Random("%s/%d" % (arena.seed, number))
-        self.http = Http(arena)
+        self.http = arena.make_http()
         self.jobs = []			# all that are known to be there
         self.again = []			# Again
         self.kept = []			# recent answered submissions with keys
@@ -121,9 +127,10 @@ class Client(threading.Thread):
                 else:
                     self.act()
                 time.sleep(self.random.random() * 0.01)
-            except Unknown:
+            except Unknown as error:
                 self.counts["unknown"] += 1
-                self.arena.after_unknown(self)
+                self.counts["refused"] += str(error) == REFUSED
+                self.arena.after_unknown(self, error)
             except Wrong as wrong:
                 self.arena.fail(str(wrong))
             except Exception as error:	# pylint: disable=broad-except

@@ -219,7 +219,7 @@ class Checker(unittest.TestCase):
         arena, client = cls.arena, cls.arena.clients[0]
         arena.daemon.start()
         arena.watcher.start()
-        jobs = [cls.submit("completed", simulate={"duration_ms": 20}),
+        jobs = [cls.submit("completed", simulate={"duration_ms": 600}),
                 cls.submit("failing", on_error="restart", simulate={
                     "duration_ms": 5, "fail_at": 0.1, "fail_attempts": 1}),
                 cls.submit("stopped", on_error="stop", simulate={

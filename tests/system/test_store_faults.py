@@ -96,6 +96,32 @@ class BrokenDisk(unittest.TestCase):
         self.assertGreater(reads, 10)
         self.stop()
 
+    def test_a_checkpoint_waits_until_no_change_waits(self):
+        d, over = self.daemon, []
+        self.plan("sync 1 0 delay=30")
+        d.submit()
+
+        def submit():
+            while not over:
+                self.assertEqual(d.post("/v1/jobs", {}).status, 202)
+        writers = [threading.Thread(target=submit) for _ in range(12)]
+        path = os.path.join(d.state_dir, "jobs.db")
+        for writer in writers:
+            writer.start()
+        written, end = set(), time.monotonic() + 5
+        while time.monotonic() < end:
+            written.add(os.stat(path).st_mtime_ns)
+            time.sleep(0.02)
+        over.append(True)
+        for writer in writers:
+            writer.join()
+        # the one that was due before, and one in a moment of quiet
+        self.assertLessEqual(len(written), 3)
+        latest = os.stat(path).st_mtime_ns
+        until(lambda: os.stat(path).st_mtime_ns > latest,
+              "the checkpoint once it is quiet")
+        self.stop()
+
     def walk(self, plan):
         """Breaks the Nth operation, for every N that a few changes and a
         checkpoint need; nothing acknowledged may be lost."""
