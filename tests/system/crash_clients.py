@@ -427,7 +427,10 @@ class Watcher(threading.Thread):
             return
         with Stream(raw, status, headers) as stream:
             while not self.over:
-                event = stream.event(2)
+                try:
+                    event = stream.event(2)
+                except TimeoutError:	# what has come of it is kept
+                    continue
                 if event is None:
                     return
                 self.take(event)
