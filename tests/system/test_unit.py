@@ -43,10 +43,16 @@ class Unit(unittest.TestCase):
 
     def test_a_manager_that_does_not_send_the_hangup_is_told_to(self):
         kind = self.value("Type")
-        kills = "\nExecReload=/bin/kill -HUP $MAINPID\n" in self.text
+        kills = "\nExecReload=/bin/sh -c 'kill -HUP $MAINPID'\n" in self.text
         self.assertIn(kind, ("exec", "notify", "notify-reload"))
         self.assertEqual(kills, kind != "notify-reload")
         self.assertEqual("\nWatchdogSec=" in self.text, kind != "exec")
+
+    def test_it_calls_nothing_that_a_small_system_lacks(self):
+        called = re.findall(r"^Exec\w+=(\S+)", self.text, re.M)
+        self.assertIn("/bin/sh", called)	# whose kill is its own
+        self.assertEqual({os.path.basename(each) for each in called},
+                         {"sh", "heygend"})
 
     def test_its_limits_fit_the_largest_settings(self):
         threads = at_most("http", "threads")
