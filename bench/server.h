@@ -20,9 +20,9 @@ struct server {
  * programs are taken from $HG_BUILDDIR, else from the current directory.
  * Exits with a sentence if it cannot. */
 void server_heygend(struct server *server, const char *const *settings);
-/* server_constant -- answers every request with this body from begin_request,
- * with the options heygend uses. */
-void server_constant(struct server *server, const char *body);
+/* server_constant -- answers every request with these bytes (head and body)
+ * from begin_request, with the options heygend uses. */
+void server_constant(struct server *server, const char *bytes);
 /* server_program -- starts a server of another kind: `sh -c command` says its
  * port and its name in one line, or a sentence why it cannot serve.  The
  * name or the sentence is copied to text_out.  False: it cannot. */

@@ -1,5 +1,6 @@
 /* status -- how fast GET /status?job_id= is, beside the same HTTP library
- * answering a constant in the same run.
+ * answering a constant in the same run: one of heygend's answers, byte for
+ * byte.
  *
  *	bench/status [--jobs N]... [--seconds S] [--json]
  *
@@ -9,6 +10,7 @@
 
 #include "bench/ask.h"
 #include "bench/load.h"
+#include "bench/process.h"
 #include "bench/report.h"
 #include "bench/server.h"
 
@@ -17,14 +19,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #define ROUNDS 7
 #define CONNECTIONS 32
 
-static const char body[] =
-	"{\"result\":\"pending\",\"job_id\":\"0193a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b\","
-	"\"state\":\"queued\",\"progress\":0,\"remaining_ms\":20000,"
-	"\"estimated_completion_at\":\"2026-11-22T12:00:31.250Z\"}";
 static char (*ids)[37];
 static size_t id_count;
 
@@ -59,16 +59,52 @@ static size_t status_request(void *user, uint64_t i, char *out, size_t size)
 			"Host: localhost\r\n\r\n", ids[i % id_count]);
 }
 
-static double rate(const struct server *server, double seconds)
+/* One answer whole, as heygend gives it: the constant. */
+static const char *one_answer(const struct server *server)
+{
+	static char text[4096];
+	char request[256];
+	size_t size = status_request(NULL, 0, request, sizeof(request));
+	size_t got = 0, need = SIZE_MAX;
+	int fd = ask_dial(server);
+	ssize_t n = send(fd, request, size, MSG_NOSIGNAL);
+
+	while (n > 0 && got < need) {
+		char *end, *length;
+
+		n = recv(fd, text + got, sizeof(text) - 1 - got, 0);
+		got += n > 0 ? (size_t)n : 0;
+		text[got] = '\0';
+		end = strstr(text, "\r\n\r\n");
+		length = strstr(text, "Content-Length: ");
+		if (end && length)
+			need = (size_t)(end + 4 - text) +
+			       strtoul(length + 16, NULL, 10);
+	}
+	close(fd);
+	if (got != need)
+		give_up("no whole answer of %s", request);
+	return text;
+}
+
+struct cost {
+	double cpu_s, answers;
+};
+
+static double rate(const struct server *server, double seconds,
+		   struct cost *cost)
 {
 	struct load load = { .port = server->port, .connections = CONNECTIONS,
 			     .duration_ms = seconds * 1000,
 			     .request = status_request };
 	struct load_result result;
 
+	cost->cpu_s -= process_cpu_s(server->pid);
 	if (load_run(&load, &result) < 0 || result.failures > 0)
 		give_up("%llu requests failed",
 			(unsigned long long)result.failures);
+	cost->cpu_s += process_cpu_s(server->pid);
+	cost->answers += (double)result.answers;
 	return result.answers / result.seconds;
 }
 
@@ -81,15 +117,17 @@ static void measure(size_t jobs, double seconds)
 	struct server heygend = { 0 }, constant = { 0 };
 	char what[64];
 	double ours[ROUNDS], theirs[ROUNDS], ratios[ROUNDS];
+	struct cost cost = { 0 }, constant_cost = { 0 };
 
-	server_constant(&constant, body);
 	server_heygend(&heygend, settings);
 	fill(&heygend, jobs);
 	learn_ids(&heygend, jobs);
-	(void)rate(&heygend, seconds / 2);
+	server_constant(&constant, one_answer(&heygend));
+	(void)rate(&heygend, seconds / 2, &cost);
+	cost = (struct cost){ 0 };
 	for (int i = 0; i < ROUNDS; i++) {
-		theirs[i] = rate(&constant, seconds);
-		ours[i] = rate(&heygend, seconds);
+		theirs[i] = rate(&constant, seconds, &constant_cost);
+		ours[i] = rate(&heygend, seconds, &cost);
 		ratios[i] = ours[i] / theirs[i];
 	}
 	snprintf(what, sizeof(what), "GET /status?job_id=, %zu jobs", jobs);
@@ -98,6 +136,11 @@ static void measure(size_t jobs, double seconds)
 				    .yardstick = median(theirs, ROUNDS),
 				    .wanted = WANTED_AT_LEAST, .bound = 0.85 },
 		     median(ratios, ROUNDS));
+	report_row(&(struct row){ .what = "CPU of the server an answer",
+				  .unit = "us",
+				  .ours = cost.cpu_s * 1e6 / cost.answers,
+				  .yardstick = constant_cost.cpu_s * 1e6 /
+					       constant_cost.answers });
 	server_remove(&heygend);
 	server_stop(&constant);
 }

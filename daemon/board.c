@@ -426,23 +426,29 @@ static void keep_look(struct board *b, const struct live *live,
 	pthread_mutex_unlock(board_stripe(b, live->slot));
 }
 
+/* All that the running ones have left, together. */
+static int64_t running_remaining_ms(struct board *b)
+{
+	int64_t ms = b->running_end_sum - b->running * clock_mono_ms();
+
+	return ms > 0 ? ms : 0;
+}
+
 static void view_queued(struct board *b, const struct live *live,
 			struct job_view *view)
 {
 	const struct job *job = view->job;
 	struct index_look look = live->look;
-	int64_t remaining, delay, mono = clock_mono_ms(), slots = b->slots;
+	int64_t delay, slots = b->slots;
 
 	index_look(b->index, job, &look);
 	keep_look(b, live, &look, job);
-	remaining = b->running_end_sum - b->running * mono;
-	if (remaining < 0)
-		remaining = 0;
 	delay = job->eligible_ms > view->now_ms
 			? job->eligible_ms - view->now_ms : 0;
 	view->remaining_ms = delay + look.own_ms;
 	if (slots > 0 && look.running >= slots && !live->started)
-		view->remaining_ms += (remaining + look.ahead_ms) / slots;
+		view->remaining_ms += (running_remaining_ms(b) +
+				       look.ahead_ms) / slots;
 	if (b->moving)
 		view->completion_ms = view->now_ms + view->remaining_ms;
 	view->eligible_ahead = delay > 0;
@@ -485,6 +491,15 @@ static void view_fill(struct board *b, const struct live *live,
 	}
 }
 
+static void take_run(const struct slot *slot, struct live *live)
+{
+	int64_t mono = clock_mono_ms();
+
+	live->progress = shown_progress(slot, mono);
+	live->remaining_ms = shown_remaining(slot, mono);
+	live->completion_ms = slot->completion_ms;
+}
+
 /* Takes the job and its live part, if the slot still holds what was found. */
 static bool slot_take(struct board *b, uint32_t slot_number,
 		      bool (*same)(const struct job *job, const void *key),
@@ -497,13 +512,10 @@ static bool slot_take(struct board *b, uint32_t slot_number,
 	pthread_mutex_lock(board_stripe(b, slot_number));
 	found = slot->job && same(slot->job, key);
 	if (found) {
-		int64_t mono = clock_mono_ms();
-
 		view->job = job_ref(slot->job);
-		live->progress = shown_progress(slot, mono);
-		live->remaining_ms = shown_remaining(slot, mono);
-		live->completion_ms = slot->completion_ms;
 		live->slot = slot_number;
+		if (slot->job->state != JOB_QUEUED)
+			take_run(slot, live);
 		live->look = (struct index_look){
 			.epoch = slot->ahead_epoch, .ahead = slot->ahead,
 			.ahead_ms = slot->ahead_ms

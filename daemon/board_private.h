@@ -33,13 +33,14 @@ struct wake {
 
 struct slot {
 	struct job *job;		/* under its stripe, as all below */
+	/* the place in the queue last counted, while the queue was such:
+	 * beside the job, for a look at one that waits */
+	uint32_t ahead_epoch, ahead;
+	int64_t ahead_ms;
 	double progress;		/* of the last report */
 	double floor;			/* what was shown before it */
 	int64_t at_ms, end_ms;		/* monotonic: report, expected end */
 	int64_t completion_ms;		/* wall: expected end */
-	/* the place in the queue last counted, while the queue was such */
-	uint32_t ahead_epoch, ahead;
-	int64_t ahead_ms;
 	struct watch *watches;
 	struct slot_note note;		/* the engine's */
 };

@@ -1,6 +1,5 @@
 #include "daemon/http_private.h"
 
-#include "core/clock.h"
 #include "core/log.h"
 
 #include <stdio.h>
@@ -26,7 +25,7 @@ static const char *date_now(struct workspace *w)
 	static const char months[][4] = { "Jan", "Feb", "Mar", "Apr", "May",
 					  "Jun", "Jul", "Aug", "Sep", "Oct",
 					  "Nov", "Dec" };
-	time_t now = (time_t)(clock_real_wall_ms() / 1000);
+	time_t now = time(NULL);	/* cheaper than a clock of fractions */
 	struct tm tm;
 
 	if (now == w->date_s)
@@ -390,6 +389,7 @@ static struct request *request_open(struct http *h, struct mg_connection *conn)
 	r->conn = conn;
 	r->info = mg_get_request_info(conn);
 	r->route = NULL;
+	r->began_us = real_us();
 	r->method = r->info->request_method
 			    ? method_parse(r->info->request_method)
 			    : METHOD_OTHER;
@@ -430,9 +430,9 @@ static void request_close(struct request *r)
 	}
 }
 
-static void request_account(struct request *r, int64_t started_us)
+static void request_account(struct request *r)
 {
-	int64_t us = real_us() - started_us;
+	int64_t us = real_us() - r->began_us;
 
 	metrics_request(r->http->metrics, route_index(r->route),
 			r->status_sent, us);
@@ -444,7 +444,6 @@ static void request_account(struct request *r, int64_t started_us)
 
 int request_serve(struct http *h, struct mg_connection *conn)
 {
-	int64_t started_us = real_us();
 	struct request *r;
 	int status;
 
@@ -452,7 +451,7 @@ int request_serve(struct http *h, struct mg_connection *conn)
 	r = request_open(h, conn);
 	request_run(r);
 	request_send(r);
-	request_account(r, started_us);
+	request_account(r);
 	status = r->status_sent;
 	request_close(r);
 	return status ? status : 499;	/* any but 0: it is dealt with */
@@ -504,7 +503,6 @@ static void reject_status(struct request *r, int status)
 
 int request_reject(struct http *h, struct mg_connection *conn, int status)
 {
-	int64_t started_us = real_us();
 	struct request *r;
 
 	if (!mg_get_request_info(conn) || !mg_get_thread_pointer(conn))
@@ -518,7 +516,7 @@ int request_reject(struct http *h, struct mg_connection *conn, int status)
 	((struct workspace *)mg_get_thread_pointer(conn))->rejected = true;
 	take_request_id(r);
 	request_send(r);
-	request_account(r, started_us);
+	request_account(r);
 	request_close(r);
 	return 0;
 }
@@ -529,7 +527,6 @@ void request_orphan(struct http *h, struct mg_connection *conn)
 {
 	const struct mg_request_info *info = mg_get_request_info(conn);
 	struct workspace *w = mg_get_thread_pointer(conn);
-	int64_t started_us = real_us();
 	struct request *r;
 
 	if (!info || info->local_uri || !info->request_uri ||
@@ -554,6 +551,6 @@ void request_orphan(struct http *h, struct mg_connection *conn)
 			      "The address must be a path.");
 	}
 	request_send(r);
-	request_account(r, started_us);
+	request_account(r);
 	request_close(r);
 }

@@ -76,6 +76,7 @@ struct request {
 	struct mg_connection *conn;
 	const struct mg_request_info *info;
 	const struct route *route;	/* NULL: none */
+	int64_t began_us;		/* real, monotonic */
 	enum method method;		/* HEAD is kept, the route is GET's */
 	struct headers headers;
 	struct query query;

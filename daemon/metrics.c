@@ -92,6 +92,11 @@ static uint64_t note_hash(uint64_t who, const uint8_t uuid[16])
 	return mix(who ^ mix(half[0] ^ mix(half[1])));
 }
 
+void metrics_poll_begin(uint64_t who, const uint8_t uuid[16])
+{
+	__builtin_prefetch(&notes[note_hash(who, uuid) % NOTES], 1);
+}
+
 void metrics_poll(struct metrics *m, enum poll_answer answer, uint64_t who,
 		  const uint8_t uuid[16], int64_t now_ms, int64_t retry_after_s)
 {

@@ -44,6 +44,9 @@ double metrics_bound_s(size_t bucket);
 void metrics_request(struct metrics *m, size_t route, int status,
 		     int64_t duration_us);
 
+/* metrics_poll_begin -- such a poll is under way: what it will need is fetched
+ * meanwhile. */
+void metrics_poll_begin(uint64_t who, const uint8_t uuid[16]);
 /* metrics_poll -- counts an answer about a job.  who and uuid: the asker and
  * the job; an asker that comes back before the Retry-After it was given is
  * early.  retry_after_s < 0: none is given now. */

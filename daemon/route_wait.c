@@ -101,7 +101,8 @@ static void count_poll(struct request *r, const struct look *look, bool held)
 	else if (look->unchanged)
 		answer = POLL_UNCHANGED;
 	metrics_poll(r->http->metrics, answer, asker(r), job->uuid,
-		     clock_real_mono_ms(), look->retry_after_s);
+		     held ? clock_real_mono_ms() : r->began_us / 1000,
+		     look->retry_after_s);
 }
 
 bool request_look(struct request *r, const uint8_t uuid[16],
@@ -112,6 +113,7 @@ bool request_look(struct request *r, const uint8_t uuid[16],
 
 	if (!asking_parse(r, &asking))
 		return false;
+	metrics_poll_begin(asker(r), uuid);
 	look->found = board_find(r->http->board, uuid, &look->view);
 	if (look->found == LOOKUP_FOUND && asking.wait_s >= 0) {
 		if (is_there(r, &asking, look->view.job))
