@@ -30,15 +30,21 @@ struct event_stream {
 
 /* --- pieces ------------------------------------------------------------------------------ */
 
-static void add_event(struct event_stream *es, const struct event *event)
+static int add_event(struct event_stream *es, const struct event *event)
 {
 	struct text *t = &es->stream.pending;
+	size_t length = t->length;
+	int error;
 
 	text_literal(t, "id: ");
 	text_int(t, event->seq);
 	text_literal(t, "\nevent: state\ndata: ");
-	events_add(t, es->stream.request, event);
-	text_literal(t, "\n\n");
+	error = events_add(t, es->stream.request, event);
+	if (error < 0)
+		t->length = length;
+	else
+		text_literal(t, "\n\n");
+	return error;
 }
 
 /* What is not the work of an event has the position as its seq. */
@@ -136,8 +142,12 @@ static int gather(struct event_stream *es)
 		}
 		if (n < 0)
 			return n;
-		for (int i = 0; i < n; i++)
-			add_event(es, &es->cursor.events[i]);
+		for (int i = 0; i < n; i++) {
+			int error = add_event(es, &es->cursor.events[i]);
+
+			if (error < 0)
+				return error;
+		}
 		if (es->stream.pending.length > STREAM_PENDING_BYTES) {
 			es->cursor.more = true;	/* go on after the write */
 			return 0;

@@ -104,25 +104,33 @@ struct wake *events_wake(struct board *b, const struct events_query *q)
 
 /* --- an event ---------------------------------------------------------------------------- */
 
-void events_add_job(struct text *t, struct request *r, const uint8_t uuid[16])
+/* The job alone, or what is known of one that is gone. */
+static int add_job(struct text *t, struct request *r, const uint8_t uuid[16])
 {
 	char id[JOB_ID_SIZE];
 	struct wire_gone gone;
 	struct job_view view;
 	enum lookup found = board_find(r->http->board, uuid, &view);
+	int error = 0;
 
 	if (found == LOOKUP_FOUND)
 		wire_job(t, &view, r->base);
-	else if (find_gone(r->http, uuid, found, &view, &gone) == 0)
-		wire_gone(t, &gone);
 	else
+		error = find_gone(r->http, uuid, found, &view, &gone);
+	if (found != LOOKUP_FOUND && error == 0)
+		wire_gone(t, &gone);
+	else if (error == -ENOENT)
 		wire_unknown(t, job_uuid_format(uuid, id), strlen(id));
 	if (found != LOOKUP_NONE)
 		job_view_release(&view);
+	return error == -ENOENT ? 0 : error;
 }
 
-void events_add(struct text *t, struct request *r, const struct event *event)
+int events_add(struct text *t, struct request *r, const struct event *event)
 {
+	size_t length = t->length;
+	int error;
+
 	text_literal(t, "{\"seq\":");
 	text_int(t, event->seq);
 	text_literal(t, ",\"at\":");
@@ -130,8 +138,12 @@ void events_add(struct text *t, struct request *r, const struct event *event)
 	text_literal(t, ",\"kind\":");
 	text_json_string(t, event_kind_name(event->kind));
 	text_literal(t, ",\"job\":");
-	events_add_job(t, r, event->uuid);
-	text_char(t, '}');
+	error = add_job(t, r, event->uuid);
+	if (error < 0)
+		t->length = length;
+	else
+		text_char(t, '}');
+	return error;
 }
 
 /* --- JSON ---------------------------------------------------------------------------------- */
@@ -144,9 +156,15 @@ static void reply_events(struct request *r, const struct cursor *c, int count,
 	r->reply.type = REPLY_JSON;
 	text_literal(t, "{\"events\":[");
 	for (int i = 0; i < count; i++) {
+		int error;
+
 		if (i > 0)
 			text_char(t, ',');
-		events_add(t, r, &c->events[i]);
+		error = events_add(t, r, &c->events[i]);
+		if (error < 0) {
+			reply_unreadable(r, error);
+			return;
+		}
 	}
 	text_literal(t, "],\"next\":");
 	text_int(t, c->after_seq);

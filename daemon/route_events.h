@@ -27,10 +27,9 @@ struct events_query {
 void events_aim(struct cursor *c, const struct events_query *q);
 /* Wakes for the events that the query is after.  NULL: no memory. */
 struct wake *events_wake(struct board *b, const struct events_query *q);
-/* {"seq","at","kind","job"}, the job as it is now. */
-void events_add(struct text *t, struct request *r, const struct event *event);
-/* The job alone, or what is known of one that is gone. */
-void events_add_job(struct text *t, struct request *r, const uint8_t uuid[16]);
+/* {"seq","at","kind","job"}, the job as it is now.  If it is gone and the
+ * store cannot be read: nothing is added, and the reader's error returned. */
+int events_add(struct text *t, struct request *r, const struct event *event);
 
 void stream_events(struct request *r, const struct events_query *q);
 
