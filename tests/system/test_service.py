@@ -305,6 +305,27 @@ class TheService(unittest.TestCase):
         self.assertFalse([each for each in [pid] + workers if alive(each)])
         logged("daemon.stopped", self.since)
 
+    def held(self):
+        text = self.get("/metrics").body.decode()
+        return sum(int(count) for count in re.findall(
+            r"^heygend_held\{.*\} (\d+)$", text, re.M))
+
+    def test_a_stop_does_not_wait_for_those_who_wait(self):
+        self.start(LONG)
+        path = "/v1/jobs/%s?wait=60" % self.service.submit()["id"]
+        message = self.service.message("GET", path)
+        waiters = [self.enterContext(self.service.raw(message))
+                   for _ in range(40)]
+        for _ in range(20):
+            self.enterContext(self.service.stream("/v1/events"))
+        until(lambda: self.held() == 60, "that all of them wait")
+        began = time.monotonic()
+        run("systemctl", "stop", "heygend")
+        self.assertLess(time.monotonic() - began, 2)
+        for waiter in waiters:
+            self.assertEqual(waiter.answer().json["result"], "pending")
+        self.assertEqual(show("Result"), "success")
+
     def test_what_was_stored_is_there_after_a_restart(self):
         self.start(LONG)
         job = self.service.submit(title="kept")["id"]
