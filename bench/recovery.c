@@ -92,7 +92,7 @@ static uint64_t kill_under_load(struct server *server)
 {
 	struct victim victim = { .pid = server->pid, .at = REQUESTS };
 	struct load load = { .port = server->port, .connections = CONNECTIONS,
-			     .duration_ms = 60000, .requests = 2 * REQUESTS,
+			     .duration_ms = 60000, .requests = UINT64_C(2) * REQUESTS,
 			     .request = killing_request, .user = &victim };
 	struct load_result result;
 

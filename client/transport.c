@@ -124,10 +124,11 @@ static const char *header_value(const char *line, size_t n, const char *name,
 				size_t *value_len)
 {
 	size_t len = strlen(name);
-	const char *p = line + len + 1, *end = line + n;
+	const char *p, *end = line + n;
 
-	if (n <= len || strncasecmp(line, name, len) || line[len] != ':')
+	if (n <= len || strncasecmp(line, name, len) != 0 || line[len] != ':')
 		return NULL;
+	p = line + len + 1;
 	while (p < end && (*p == ' ' || *p == '\t'))
 		p++;
 	while (end > p && strchr(" \t\r\n", end[-1]))

@@ -142,7 +142,7 @@ void hg__watch_pace_hold(hg_watch *w)
 
 static void use_layer(hg_watch *w, const char *layer)
 {
-	if (w->layer && strcmp(w->layer, layer))
+	if (w->layer && strcmp(w->layer, layer) != 0)
 		hg__log(w->c, LOG_NOTICE, "layer.change", "from=%s to=%s",
 			w->layer, layer);
 	else if (!w->layer)

@@ -432,8 +432,9 @@ static int on_event(void *user, const struct hg__sse_event *event)
 		w->stream_end = true;
 		return 1;
 	}
-	if (strcmp(event->type, "state") && strcmp(event->type, "progress") &&
-	    strcmp(event->type, "gone"))
+	if (strcmp(event->type, "state") != 0 &&
+	    strcmp(event->type, "progress") != 0 &&
+	    strcmp(event->type, "gone") != 0)
 		return 0;		/* a later version's */
 	err = hg__wire_check(data.at, data.len);
 	if (!err && event->type[0] == 'g')

@@ -351,7 +351,7 @@ bool hg__wire_text(struct hg__slice object, const char *key, char *to, size_t si
 	item = parse(value);
 	text = cJSON_GetStringValue(item);
 	if (text && strlen(text) < size) {
-		strcpy(to, text);
+		memcpy(to, text, strlen(text) + 1);
 		fits = true;
 	}
 	cJSON_Delete(item);

@@ -5,6 +5,7 @@
 #ifndef DAEMON_TEXT_H
 #define DAEMON_TEXT_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -27,6 +28,7 @@ static inline void text_put(struct text *t, const void *bytes, size_t length)
 	    ((t->failed || t->size - t->length < length) &&
 	     !text_reserve(t, length)))
 		return;
+	assert(t->data);		/* there is room */
 	memcpy(t->data + t->length, bytes, length);
 	t->length += length;
 }

@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -57,6 +58,7 @@ static struct draft *draft_new(struct engine *e, uint32_t slot,
 
 	if (!LIST_ROOM(&e->turn.drafts))
 		return NULL;
+	assert(e->turn.drafts.at);	/* there is room */
 	draft = &e->turn.drafts.at[e->turn.drafts.count++];
 	*draft = (struct draft){ .slot = slot, .job = job };
 	board_note(e->board, slot)->draft = e->turn.drafts.count;
@@ -460,6 +462,7 @@ static void publish_draft(struct engine *e, struct draft *draft)
 		board_slot_drop(e->board, draft->slot);
 	else if (board_publish(e->board, draft->slot, draft->job) < 0) {
 		/* stored but not shown: only a new start can mend that */
+		assert(draft->job);	/* a removal cannot fail */
 		log_error("board.no_memory", "job_seq=%lld",
 			  (long long)draft->job->seq);
 		abort();
@@ -468,12 +471,12 @@ static void publish_draft(struct engine *e, struct draft *draft)
 
 static void log_event(const struct event *event)
 {
-	char id[JOB_ID_SIZE], name[32] = "job.";
+	char id[JOB_ID_SIZE], name[32];
 	/* these two are no transitions */
 	bool minor = event->kind == EVENT_STAGE ||
 		     event->kind == EVENT_CHANGED;
 
-	strcat(name, event_kind_name(event->kind));
+	snprintf(name, sizeof(name), "job.%s", event_kind_name(event->kind));
 	log_at(minor ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, name,
 	       "job=%s state=%s attempt=%u%s%s",
 	       job_uuid_format(event->uuid, id),

@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define NS_A_MS 1000000
+#define NS_A_MS INT64_C(1000000)
 #define ALIVE_MS 2000		/* real time between two signs of life */
 #define GRAIN_MS 10		/* wake-ups that progress ticks share */
 #define PACKETS_A_TURN 64	/* read before the timers get their due */

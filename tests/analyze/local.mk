@@ -13,4 +13,4 @@ analyze:
 	@$(MAKE) $(AM_MAKEFLAGS) -k $(ANALYZERS)
 $(ANALYZERS): sql/sql.h
 	@$(ANALYZE) $(@:analyze-%=%) '$(abs_srcdir)' $(ANALYZE_FILES)
-EXTRA_DIST += .clang-tidy bench/.clang-tidy .shellcheckrc %D%/run.sh
+EXTRA_DIST += .clang-tidy bench/.clang-tidy tests/.clang-tidy .shellcheckrc %D%/run.sh

@@ -48,11 +48,11 @@ static void check_path(const char *text)
 
 static void check_list(const char *text)
 {
-	const char *rest = text, *piece;
+	const char *rest = text;
 	size_t length, all = 0, pieces = 0;
 	int64_t n;
 
-	while ((piece = list_next(&rest, &length))) {
+	while (list_next(&rest, &length)) {
 		all += length;
 		pieces++;
 	}

@@ -386,7 +386,7 @@ static int expect_interrupt(hg_err err)
 static void alarm_in(int ms)
 {
 	struct sigaction act = { .sa_handler = on_alarm };
-	struct itimerval when = { .it_value.tv_usec = ms * 1000 };
+	struct itimerval when = { .it_value.tv_usec = ms * 1000L };
 
 	began_ms = now_ms();
 	sigaction(SIGALRM, &act, NULL);

@@ -260,7 +260,7 @@ START_TEST(what_was_saved_plans_the_same_elsewhere)
 	size_t size, second_size;
 
 	for (int i = 0; i < 150; i++)
-		learn(m, KEY, 1000 * i, 1000 * i + 900, 1);
+		learn(m, KEY, 1000L * i, 1000L * i + 900, 1);
 	learn(m, "", 1, 2, 4);
 	ck_assert_int_eq(hg__memory_save(m, &blob, &size), HG_OK);
 	ck_assert_int_eq(hg__memory_load(other, blob, size), HG_OK);

@@ -110,7 +110,7 @@ END_TEST
 
 START_TEST(an_eta_of_an_hour_may_claim_a_minute_and_then_double_the_time)
 {
-	int64_t t = 20, before = t;
+	int64_t t = 20, before;
 
 	report(t, 3600000);
 	t += next("unconfirmed");

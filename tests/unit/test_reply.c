@@ -65,7 +65,7 @@ START_TEST(a_text_keeps_what_was_put_however_long)
 	for (int i = 0; i < 10000; i++)
 		text_printf(&text, "%04d", i);
 	ck_assert_uint_eq(text.length, 40000);
-	ck_assert(memcmp(text.data + 4 * 9876, "9876", 4) == 0);
+	ck_assert(memcmp(text.data + 39504, "9876", 4) == 0);
 	text_clear(&text);
 	ck_assert_uint_eq(text.length, 0);
 }

@@ -396,7 +396,7 @@ START_TEST(a_line_may_be_long_and_a_longer_one_is_refused_not_cut)
 					      "than 4093 bytes");
 
 	memset(text, '\n', sizeof(text));
-	given_bytes(text, 1024 * 1024);
+	given_bytes(text, (size_t)1024 * 1024);
 	settings_unref(load_file());
 	given_bytes(text, 1024 * 1024 + 1);
 	ck_assert_str_eq(refused(file, NULL),

@@ -183,7 +183,7 @@ START_TEST(a_page_that_was_overwritten_is_found)
 	store_close(s);
 	f = fopen(path_of("jobs.db"), "r+");
 	ck_assert_ptr_nonnull(f);
-	ck_assert_int_eq(fseek(f, 4096 * 5, SEEK_SET), 0);
+	ck_assert_int_eq(fseek(f, 4096L * 5, SEEK_SET), 0);
 	for (int i = 0; i < 4096 * 4; i++)
 		fputc(0x5a, f);
 	fclose(f);

@@ -37,7 +37,9 @@ static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 
 static struct tail *tail_of(sqlite3_file *f)
 {
-	return (struct tail *)((char *)f + (real_vfs->szOsFile + 7) / 8 * 8);
+	size_t before = ((size_t)real_vfs->szOsFile + 7) / 8 * 8;
+
+	return (struct tail *)((char *)f + before);
 }
 
 static void put(int fd, const void *data, size_t bytes)
