@@ -56,6 +56,8 @@ void follow_free(struct follow *f);
 /* wait_code -- says what is pending or lost, and cancels what is to be
  * canceled; the code of all of it. */
 int wait_code(struct ctl *ctl, struct list *list, enum follow_end end);
-void wait_stats(struct ctl *ctl, const struct follow *f);
+/* wait_close -- the --stats and the --history that were asked for, and the end
+ * of f (NULL: none); code, or a worse one. */
+int wait_close(struct ctl *ctl, struct follow *f, int code);
 
 #endif

@@ -211,7 +211,7 @@ static int say_lost(struct ctl *ctl, const struct list *list)
 	return code;
 }
 
-void wait_stats(struct ctl *ctl, const struct follow *f)
+static void say_stats(struct ctl *ctl, const struct follow *f)
 {
 	hg_stats s = { .size = sizeof(s) };
 	struct text t = { 0 };
@@ -235,6 +235,17 @@ void wait_stats(struct ctl *ctl, const struct follow *f)
 			  mean / 1000, n, (double)most / 1000);
 	ctl_error(ctl, "%s", t.s);
 	text_free(&t);
+}
+
+int wait_close(struct ctl *ctl, struct follow *f, int code)
+{
+	if (f && ctl->options.stats)
+		say_stats(ctl, f);
+	if (f && ctl->options.history)
+		code = ctl_worst(code, history_save(ctl,
+						    ctl->options.history));
+	follow_free(f);
+	return code;
 }
 
 /* --- waiting: what is done ------------------------------------------------ */
@@ -388,13 +399,7 @@ static int wait_for(struct ctl *ctl, struct list *list, enum form form,
 	if (!at_once)
 		print_all(ctl, list, form);
 	output_end(w.output, CODE_DONE);
-	if (f && ctl->options.stats)
-		wait_stats(ctl, f);
-	if (f && ctl->options.history)
-		code = ctl_worst(code, history_save(ctl,
-						    ctl->options.history));
-	follow_free(f);
-	return code;
+	return wait_close(ctl, f, code);
 }
 
 int verb_wait(struct ctl *ctl)

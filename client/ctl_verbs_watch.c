@@ -113,14 +113,7 @@ static int watch_all(struct ctl *ctl, struct watching *w)
 	f = follow_new(ctl, &w->list, &options);
 	if (f)
 		code = wait_code(ctl, &w->list, follow_run(f));
-	code = ctl_worst(code, w->code);
-	if (f && ctl->options.stats)
-		wait_stats(ctl, f);
-	if (f && ctl->options.history)
-		code = ctl_worst(code, history_save(ctl,
-						    ctl->options.history));
-	follow_free(f);
-	return code;
+	return wait_close(ctl, f, ctl_worst(code, w->code));
 }
 
 int verb_watch(struct ctl *ctl)

@@ -179,7 +179,7 @@ static int keep_house(struct engine *e)
 	return r < 0 ? r : job_dispatch(e);
 }
 
-static int finish_turn(struct engine *e, int r)
+int engine_finish_turn(struct engine *e, int r)
 {
 	if (r == 0 && !turn_is_empty(e))
 		r = turn_commit(e);
@@ -206,7 +206,7 @@ int engine_turn_whole(struct engine *e)
 		r = command_decide(e, e->commands.at[i]);
 	if (r == 0)
 		r = keep_house(e);
-	return finish_turn(e, r);
+	return engine_finish_turn(e, r);
 }
 
 static int turn_record(struct engine *e, const struct kept_record *kept)
@@ -214,14 +214,14 @@ static int turn_record(struct engine *e, const struct kept_record *kept)
 	int r;
 
 	turn_begin(e);
-	r = finish_turn(e, job_record(e, kept));
+	r = engine_finish_turn(e, job_record(e, kept));
 	if (r != -EIO)
 		return r;
 	log_error("record.failed", "job_seq=%lld error=%s",
 		  (long long)kept->record.job_seq,
 		  LOG_QUOTE(store_message(e->store)));
 	turn_begin(e);
-	r = finish_turn(e, job_fail_internal(e, kept));
+	r = engine_finish_turn(e, job_fail_internal(e, kept));
 	if (r == -EIO) {
 		log_error("record.dropped", "job_seq=%lld error=%s",
 			  (long long)kept->record.job_seq,
@@ -237,7 +237,7 @@ static int turn_command(struct engine *e, struct command *c)
 
 	command_reset(c);
 	turn_begin(e);
-	r = finish_turn(e, command_decide(e, c));
+	r = engine_finish_turn(e, command_decide(e, c));
 	if (r != -EIO)
 		return r;
 	log_error("command.failed", "kind=%d error=%s", (int)c->kind,
@@ -258,13 +258,13 @@ static int turn_singly(struct engine *e)
 		if (!e->lost[i - 1])
 			continue;
 		turn_begin(e);
-		r = finish_turn(e, job_worker_lost(e, i));
+		r = engine_finish_turn(e, job_worker_lost(e, i));
 	}
 	for (size_t i = 0; r == 0 && i < e->commands.count; i++)
 		r = turn_command(e, e->commands.at[i]);
 	if (r == 0) {
 		turn_begin(e);
-		r = finish_turn(e, keep_house(e));
+		r = engine_finish_turn(e, keep_house(e));
 	}
 	return r;
 }

@@ -185,6 +185,8 @@ int job_write_live(struct engine *e, uint32_t slot, const struct job *job);
 
 void engine_on_record(void *user, unsigned worker, const struct record *r);
 void engine_on_lost(void *user, unsigned worker);
+/* The turn so far is committed and published; undone if r, or that, failed. */
+int engine_finish_turn(struct engine *e, int r);
 /* All that waits in records, lost and commands, in one transaction: 0 and
  * published, or a failure and nothing has changed. */
 int engine_turn_whole(struct engine *e);

@@ -141,13 +141,7 @@ static int first_turn(struct engine *e)
 		r = job_default_start(e);
 	else if (r == 0 && e->settings->status_default_job == DEFAULT_JOB_OFF)
 		r = job_default_remove(e);
-	if (r == 0 && !turn_is_empty(e))
-		r = turn_commit(e);
-	if (r == 0)
-		turn_publish(e);
-	else
-		turn_undo(e);
-	return r;
+	return engine_finish_turn(e, r);
 }
 
 static int open_parts(struct engine *e, const char *worker_path)

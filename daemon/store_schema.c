@@ -56,6 +56,19 @@ static int drop_views(struct store *s)
 	return code;
 }
 
+/* The end of a transaction that went well so far, or failed with code. */
+static int finish(struct store *s, int code)
+{
+	if (code == SQLITE_OK)
+		code = sql_exec(s->db, "COMMIT");
+	if (code == SQLITE_OK)
+		return 0;
+	code = store_failed(s, code);
+	if (!sqlite3_get_autocommit(s->db))
+		(void)sql_exec(s->db, "ROLLBACK");
+	return code;
+}
+
 static int run_migration(struct store *s, int version)
 {
 	char text[128];
@@ -71,14 +84,7 @@ static int run_migration(struct store *s, int version)
 		code = sql_exec(s->db, schema_sql[version - 1]);
 	if (code == SQLITE_OK)
 		code = sql_exec(s->db, text);
-	if (code == SQLITE_OK)
-		code = sql_exec(s->db, "COMMIT");
-	if (code == SQLITE_OK)
-		return 0;
-	code = store_failed(s, code);
-	if (!sqlite3_get_autocommit(s->db))
-		(void)sql_exec(s->db, "ROLLBACK");
-	return code;
+	return finish(s, code);
 }
 
 static int migrate_tables(struct store *s)
@@ -135,14 +141,7 @@ static int replace_views(struct store *s, int64_t digest)
 		 "VALUES ('views', %lld)", (long long)digest);
 	if (code == SQLITE_OK)
 		code = sql_exec(s->db, text);
-	if (code == SQLITE_OK)
-		code = sql_exec(s->db, "COMMIT");
-	if (code == SQLITE_OK)
-		return 0;
-	code = store_failed(s, code);
-	if (!sqlite3_get_autocommit(s->db))
-		(void)sql_exec(s->db, "ROLLBACK");
-	return code;
+	return finish(s, code);
 }
 
 int store_migrate(struct store *s)
