@@ -11,10 +11,11 @@ static bool begins_section(const struct setting_row *row)
 	       strcmp(row->section, (row - 1)->section) != 0;
 }
 
-/* NOLINTNEXTLINE(bugprone-macro-parentheses): a name that is declared */
+/* NOLINTBEGIN(bugprone-macro-parentheses): the name of a variable */
 #define FOR_EACH_ROW(row) \
 	for (const struct setting_row *row = setting_rows; \
 	     row < setting_rows + setting_rows_count; row++)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 void settings_print(const struct settings *settings, FILE *to)
 {

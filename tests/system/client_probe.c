@@ -436,7 +436,11 @@ static int interrupt_resolver(void)
 /* --- many rounds ----------------------------------------------------------- */
 
 /* A sanitizer keeps what was freed for a while. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifndef __has_feature		/* clang's way to say it */
+#define __has_feature(what) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || \
+	__has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
 #define GROWN_MAX_KIB 16384
 #else
 #define GROWN_MAX_KIB 1024

@@ -125,7 +125,7 @@ DOCTORED = [
     ("a second end is found", [again("completed", "completed")],
      "impossible in state completed", "impossible in state completed"),
     ("a stage that is entered twice is found",
-     [change("completed", "stage", "detail = 'transcribe'")],
+     [change("completed", "stage", "detail = 'download'")],
      "a stage twice", "a stage twice"),
 
     ("two changes of a job in another order are found",
