@@ -4,7 +4,8 @@ The rule, for each series over its samples behind the warm-up: the straight
 line through them (least squares) rises by less than TREND of their median
 from the first to the last, and no sample lies above PEAK times the median.
 A rise that is smaller than the unit's grain is none: memory comes in pages
-and arenas, files in pages.
+and arenas, files in pages.  The log keeps the size that it once had, until it
+is truncated: its limit is store.wal_max_bytes and what one turn writes.
 """
 import os
 import sqlite3
@@ -12,22 +13,24 @@ import sqlite3
 TREND = 0.02
 PEAK = 1.25
 KIB, PAGE = 1024, 4096
+WAL_MAX = 64 << 20
 
 
 class Series:
     def __init__(self, name, unit="", scale=1, grain=0, trend=TREND,
-                 peak=PEAK):
+                 peak=PEAK, limit=None):
         self.name, self.unit, self.scale = name, unit, scale
         self.grain, self.trend, self.peak = grain, trend, peak
+        self.limit = limit
 
 
 # name: how it is shown, and the grain below which nothing is growth
 SERIES = {
     "rss": Series("heygend", "MiB", 1 << 20, 512 * KIB),
-    "fds": Series("fds", grain=2),
+    "fds": Series("fds", grain=8),
     "threads": Series("threads"),
     "workers": Series("workers", "MiB", 1 << 20, 256 * KIB),
-    "wal": Series("wal", "MiB", 1 << 20, 64 * PAGE),
+    "wal": Series("wal", "MiB", 1 << 20, limit=WAL_MAX + (16 << 20)),
     "db": Series("db", "MiB", 1 << 20, 256 * PAGE),
     # what is free comes and goes with the load; it may not pile up
     "free": Series("free pages", grain=2048, trend=0.2, peak=4),
@@ -63,7 +66,11 @@ def judge(series, points):
     rise = line_through(points)[0] * (points[-1][0] - points[0][0])
     peak = max(values) - usual
     wrong = None
-    if rise > series.grain and rise > series.trend * usual:
+    if series.limit is not None:
+        if max(values) > series.limit:
+            wrong = "%s is %g, above %g" % (series.name, max(values),
+                                            series.limit)
+    elif rise > series.grain and rise > series.trend * usual:
         wrong = "%s grows: %+.1f %% from %g to %g" % (
             series.name, 100 * rise / usual, values[0], values[-1])
     elif peak > series.grain and peak > (series.peak - 1) * usual:

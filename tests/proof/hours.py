@@ -44,7 +44,11 @@ SETTINGS = {
     "jobs.ttl_canceled_s": 100, "jobs.tombstone_s": 150,
     "simulation.error_rate": 0, "simulation.eta_error": 0,
     "simulation.progress_interval_ms": 600000,
+    "store.wal_max_bytes": flat.WAL_MAX,
 }
+# The C library keeps pieces that a thread has freed, 7 of each size: some
+# 100 KiB a thread, which many threads need hours to fill.
+ENVIRONMENT = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"}
 PATIENCE_S = 300		# for what is done beside it
 END = re.compile(rb'\{"seq":(\d+),"at":"[^"]*","kind":"(\w+)",'
                  rb'"job":\{"id":"[^"]*","seq":(\d+),"state":"(\w+)"')
@@ -156,7 +160,8 @@ class Hours:
         slots = int(a_second * MEAN_RUN_S / WORKERS) + 4
         self.daemon = Daemon(dict(SETTINGS, **{
             "jobs.slots": slots,
-            "simulation.seed": int(seed) % (1 << 50) + 1}))
+            "simulation.seed": int(seed) % (1 << 50) + 1}),
+            env=ENVIRONMENT)
         self.done = collections.Counter()	# what was asked for and done
         self.lives = bytearray(jobs + 1)	# by seq: ends to come
         self.submitted, self.at_s, self.rows = 0, 0, []
@@ -204,11 +209,13 @@ class Hours:
         for verb, jobs in self.load.due(step):
             self.bulk(verb, jobs)
 
-    def look(self, step, fresh):
-        """People: each comes on a connection of its own."""
+    def look(self, fresh):
+        """People: each comes on a connection of its own.  What a thread
+        keeps for its next answer is as large as it gets within an hour."""
         daemon = self.daemon
         for path in ("/v1/queue", "/v1/jobs?state=error&limit=20",
-                     "/v1/jobs?tag=weekly&limit=20", "/readyz"):
+                     "/v1/jobs?tag=weekly&limit=20", "/v1/jobs?limit=70",
+                     "/metrics"):
             answer = daemon.get(path)
             if answer.status != 200:
                 raise Wrong("%r for %s" % (answer, path))
@@ -254,7 +261,7 @@ class Hours:
                 self.submitted))
         fresh = self.submit(step)
         self.decide(step, fresh)
-        self.look(step, fresh)
+        self.look(fresh)
         self.advance(STEP_S)
         if self.at_s % HOUR_S == HOUR_S // 2:
             self.lose_a_worker()

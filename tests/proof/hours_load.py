@@ -3,35 +3,28 @@
 Load     how many jobs each step brings, what they are, and what becomes of
          some of them: paused and resumed, canceled, restarted, deleted,
          edited.  The same seed draws the same load.
-Wire     one kept connection to the daemon; answers as bytes.
+Wire     asks the daemon; answers as bytes.
 
 Lengths are whole seconds and shares of stages fall on a grid of 50 ms, so
 that thousands of jobs share an instant and eight hours pass in minutes; one
 job in a thousand has a length to the millisecond.
 """
 import json
-import os
 import random
 import re
-import sys
-import time
-
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
-                                os.pardir, "system"))
-from heygend import Raw  # noqa: E402
 
 STEP_S = 5
 MINUTE = 60 // STEP_S		# steps
 BATCH = 1000
-IDLE_S = 0.3			# then the daemon may close a connection
-MEAN_RUN_S = 15			# of all that run, restarts included; measured
+MEAN_RUN_S = 15			# of all that run, and room for bursts
 
-# share in 1000, fields; the first is what most jobs are
+# share in 1000, fields
 KINDS = (
-    (300, {"simulate": {"duration_ms": 20000}}),
-    (200, {"simulate": {"duration_ms": 1000}}),
-    (180, {"simulate": {"duration_ms": 10000}, "priority": 10}),
-    (100, {"simulate": {"duration_ms": 40000}, "priority": -10}),
+    (350, {"simulate": {"duration_ms": 1}}),	# all its stages at once
+    (150, {"simulate": {"duration_ms": 20000}}),
+    (100, {"simulate": {"duration_ms": 1000}}),
+    (100, {"simulate": {"duration_ms": 10000}, "priority": 10}),
+    (80, {"simulate": {"duration_ms": 40000}, "priority": -10}),
     (60, {"simulate": {"duration_ms": 20000}, "tags": ["weekly", "long"],
           "title": "Weekly digest", "source_language": "en",
           "source_url": "https://videos.example/weekly/digest.mp4",
@@ -111,23 +104,16 @@ class Load:
 
 
 class Wire:
-    """Requests one after the other; counts them."""
+    """Requests one after the other, each on a connection of its own, so that
+    all the daemon's threads have their turn."""
 
     def __init__(self, daemon, patience=300):
         self.daemon, self.patience = daemon, patience
-        self.raw, self.used, self.asked = None, 0, 0
 
     def ask(self, method, path, body=None, wanted=(200,)):
         """The answer's body."""
-        if self.raw is None or time.monotonic() - self.used > IDLE_S:
-            self.close()
-            self.raw = Raw(self.daemon.port, timeout=self.patience)
-        self.raw.send(self.daemon.message(method, path, body))
-        answer = self.raw.answer()
-        self.asked += 1
-        self.used = time.monotonic()
-        if answer.headers.get("connection", "").lower() == "close":
-            self.close()
+        answer = self.daemon.request(method, path, body,
+                                     timeout=self.patience)
         if answer.status not in wanted:
             raise AssertionError("%d for %s %s: %r" % (
                 answer.status, method, path, answer.body[:500]))
@@ -135,11 +121,6 @@ class Wire:
 
     def json(self, *args, **more):
         return json.loads(self.ask(*args, **more))
-
-    def close(self):
-        if self.raw is not None:
-            self.raw.close()
-            self.raw = None
 
 
 SHOWN = re.compile(rb'\{"id":"([^"]+)","seq":(\d+),')
