@@ -16,6 +16,7 @@ static const struct {
 		{ "Access-Control-Request-Method", false },
 	[HEADER_AUTHORIZATION] = { "Authorization", true },
 	[HEADER_CONNECTION] = { "Connection", false },
+	[HEADER_CONTENT_ENCODING] = { "Content-Encoding", false },
 	[HEADER_CONTENT_LENGTH] = { "Content-Length", true },
 	[HEADER_CONTENT_TYPE] = { "Content-Type", true },
 	[HEADER_EXPECT] = { "Expect", false },

@@ -290,6 +290,20 @@ static bool is_preflight(const struct request *r)
 	       header_get(&r->headers, HEADER_ACCESS_CONTROL_REQUEST_METHOD);
 }
 
+/* Bodies are taken as they are. */
+static bool is_encoded(struct request *r)
+{
+	const char *encoding = header_get(&r->headers, HEADER_CONTENT_ENCODING);
+
+	if (!encoding || *encoding == '\0' ||
+	    strcasecmp(encoding, "identity") == 0)
+		return false;
+	reply_header(&r->reply, "Accept-Encoding", "identity");
+	reply_problem(&r->reply, 415, "unsupported_media_type",
+		      "The body must have no Content-Encoding.");
+	return true;
+}
+
 static bool admit_content(struct request *r)
 {
 	const char *type = header_get(&r->headers, HEADER_CONTENT_TYPE);
@@ -303,6 +317,8 @@ static bool admit_content(struct request *r)
 			      "A body needs a Content-Length.");
 		return false;
 	}
+	if (is_encoded(r))
+		return false;
 	if (media_type_is(type, "application/json") ||
 	    (flags & ROUTE_PATCH &&
 	     media_type_is(type, "application/merge-patch+json")))
