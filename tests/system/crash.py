@@ -15,6 +15,7 @@ does by itself: that is held against the state machine.  By hand:
 """
 import argparse
 import collections
+import concurrent.futures
 import os
 import random
 import signal
@@ -178,10 +179,11 @@ class Arena:
 
     # --- the checker --------------------------------------------------------
 
-    def history(self, id):
+    @staticmethod
+    def history(http, id):
         events, after = [], 0
         while True:
-            status, shown, _ = self.asker.ask(
+            status, shown, _ = http.ask(
                 "GET", "/v1/jobs/%s/events?limit=500&after=%d" % (id, after))
             if status != 200:
                 raise Wrong("%d for the history of %s" % (status, id))
@@ -190,9 +192,8 @@ class Arena:
                 return events
             after = events[-1].seq
 
-    def check(self, job):
-        self.checked += 1
-        status, shown, _ = self.asker.ask("GET", "/v1/jobs/" + job.id)
+    def check(self, http, job):
+        status, shown, _ = http.ask("GET", "/v1/jobs/" + job.id)
         if status == 410 and (job.deleted or job.maybe == "removed"):
             job.was_done = job.maybe == "removed"
             job.deleted, job.touched, job.maybe = True, False, None
@@ -201,19 +202,27 @@ class Arena:
             raise Wrong("%d for %s, acknowledged as %s" %
                         (status, job.id, "deleted" if job.deleted
                          else job.state))
-        check_shown(job, shown, self.history(job.id), not self.lossy,
+        check_shown(job, shown, self.history(http, job.id), not self.lossy,
                     self.order)
 
+    def check_client(self, client, some):
+        """Its jobs that were touched, and some; how many."""
+        jobs = {job.id: job for job in client.jobs if job.touched}
+        jobs.update((job.id, job) for job in some)
+        for job in jobs.values():
+            self.check(client.http, job)
+        for again in client.again:
+            again.settle()
+        return len(jobs)
+
     def check_touched(self):
-        """And some that were not, the deleted ones too."""
+        """And some that were not, the deleted ones too; nobody else asks."""
         self.pauser.check(self.asker)
-        for client in self.clients:
-            some = self.random.sample(client.jobs, min(5, len(client.jobs)))
-            for job in client.jobs:
-                if job.touched or job in some:
-                    self.check(job)
-            for again in client.again:
-                again.settle()
+        some = [self.random.sample(client.jobs, min(5, len(client.jobs)))
+                for client in self.clients]
+        with concurrent.futures.ThreadPoolExecutor(16) as pool:
+            self.checked += sum(pool.map(self.check_client, self.clients,
+                                         some))
         self.order.check()
 
     # --- the whole ----------------------------------------------------------

@@ -27,6 +27,7 @@ from heygend import Raw, Stream  # noqa: E402
 VERB_EVENT = {"pause": "paused", "resume": "resumed", "cancel": "canceled",
               "restart": "restarted", "delete": "removed"}
 REFUSED = "store_unavailable"
+IDLE_S = 0.4				# a connection is used again within
 RECENT = 40				# jobs that are still of interest
 
 
@@ -42,32 +43,41 @@ class Http:
         self.sent = self.acked = 0	# moments of the latest request
 
     def connect(self):
-        """The daemon closes a connection that is idle for a second."""
+        """True: the connection is new.  The daemon closes one that is idle
+        for a second: on a busy machine that may have been while its last
+        answer was on the way."""
         life = self.arena.life
-        idle_s = time.monotonic() - self.acked
-        if self.connection is None or self.life != life or idle_s > 0.5:
+        old_s = time.monotonic() - self.sent
+        if self.connection and self.life == life and old_s < IDLE_S:
+            return False
+        self.close()
+        self.connection = http.client.HTTPConnection(
+            "127.0.0.1", self.arena.daemon.port or 1, timeout=20)
+        self.life = life
+        return True
+
+    def exchange(self, method, path, body, headers):
+        new, self.sent = self.connect(), time.monotonic()
+        try:
+            self.connection.request(method, path, body, headers)
+            answer = self.connection.getresponse()
+            data = answer.read()
+        except (OSError, http.client.HTTPException) as error:
             self.close()
-            self.connection = http.client.HTTPConnection(
-                "127.0.0.1", self.arena.daemon.port or 1, timeout=20)
-            self.life = life
-        return self.connection
+            if not new and method == "GET":
+                return self.exchange(method, path, body, headers)
+            raise Unknown("%s %s: %r after %.3f s" % (
+                method, path, error, time.monotonic() - self.sent)) from None
+        self.acked = time.monotonic()
+        return answer, data
 
     def ask(self, method, path, body=None, key=None):
         """(status, JSON, headers); Unknown if no answer came."""
         headers = {"Content-Type": "application/json"} if body else {}
         if key:
             headers["Idempotency-Key"] = key
-        connection, self.sent = self.connect(), time.monotonic()
-        try:
-            connection.request(method, path,
-                               json.dumps(body) if body else None, headers)
-            answer = connection.getresponse()
-            data = answer.read()
-        except (OSError, http.client.HTTPException) as error:
-            self.close()
-            raise Unknown("%s %s: %r after %.3f s" % (
-                method, path, error, time.monotonic() - self.sent)) from None
-        self.acked = time.monotonic()
+        answer, data = self.exchange(
+            method, path, json.dumps(body) if body else None, headers)
         shown = json.loads(data) if "json" in answer.headers.get(
             "Content-Type", "") else data
         if answer.status >= 500:
