@@ -294,19 +294,22 @@ function askFirst(verb, what, many) {
 		`${danger.noun} ${many ? "jobs" : "job"}`);
 }
 
+// One verb on one job: the job as it is now, null once it is removed.
+const order = (verb, id) => (verb === "remove" ? call("DELETE", jobPath(id))
+	: post(`${jobPath(id)}:${verb}`));
+
 async function act(verb, job) {
 	const { name, done } = VERBS[verb];
 	if (!await askFirst(verb, nameOf(job), false))
 		return;
 	try {
-		if (verb === "remove") {
-			await call("DELETE", jobPath(job.id));
+		const now = await order(verb, job.id);
+		if (now)
+			applyJob(now);
+		else
 			dropJob(job.id);
-			if (jobPage.id === job.id)
-				location.hash = "#/";
-		} else {
-			applyJob(await post(`${jobPath(job.id)}:${verb}`));
-		}
+		if (!now && jobPage.id === job.id)
+			location.hash = "#/";
 		announce(`${nameOf(job)} ${done}`);
 	} catch (error) {
 		complain(`${name} ${nameOf(job)}`, error);
@@ -330,7 +333,7 @@ async function actOnMany(verb) {
 			r.status === 410).forEach((r) => dropJob(r.id));
 		if (bad.length > 0)
 			complain(`${name} ${plural(ids.length, "job")}`,
-				new Error(refusals(bad)));
+				new Error(await refusals(verb, bad)));
 		announce(`${plural(results.length - bad.length, "job")} ${done}`);
 	} catch (error) {
 		complain(`${name} ${plural(ids.length, "job")}`, error);
@@ -338,13 +341,20 @@ async function actOnMany(verb) {
 	list.load();
 }
 
-// "2 were refused: invalid_state"
-function refusals(bad) {
+// The answer for many names codes only.  The first job of each is asked for
+// again alone, for the sentence; should it go well now, so much the better.
+async function refusals(verb, bad) {
 	const codes = new Map();
-	for (const { code } of bad)
-		codes.set(code, (codes.get(code) ?? 0) + 1);
-	return [...codes].map(([code, n]) =>
-		`${count(n)} ${n === 1 ? "was" : "were"} refused (${code}).`).join(" ");
+	for (const { id, code } of bad)
+		codes.set(code, [...(codes.get(code) ?? []), id]);
+	const sentences = [];
+	for (const [code, [first, ...rest]] of codes) {
+		const n = rest.length + 1;
+		const why = await order(verb, first).then(() => "", (e) => e.message);
+		sentences.push(`${count(n)} ${n === 1 ? "was" : "were"} ` +
+			`refused (${code}). ${why}`);
+	}
+	return sentences.join(" ");
 }
 
 async function toggleQueue() {
@@ -498,7 +508,7 @@ function keyGiven(event) {
 	locked = false;
 	showConnection();
 	setHidden($("#key-button"), !value);
-	feed.doubt();
+	feed.again();
 	reload(true);
 }
 

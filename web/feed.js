@@ -10,7 +10,6 @@ import { breathe, sleep } from "./dom.js";
 
 const OPEN_MS = 5000;		// for the first words
 const SILENT_MS = 40000;	// two heartbeats of 15 s, and some
-const MUTE_MS = 5000;		// nothing heard, and a doubt: gone
 const POLL_MS = 2000;
 const AGAIN_MS = 10000;		// until a refused stream is asked for again
 const OFFLINE_MS = 1000;
@@ -24,6 +23,7 @@ export class Feed {
 	#state = "";
 	#waking = new AbortController();
 	#reading = null;
+	#doubted = false;
 	heard = Date.now();	// when the server last spoke
 
 	constructor(page) {
@@ -41,6 +41,12 @@ export class Feed {
 
 	// Something else found the server silent: look again now.
 	doubt() {
+		this.#doubted = true;
+		this.again();
+	}
+
+	// Another stream, now.
+	again() {
 		this.#reading?.abort();
 		this.wake();
 	}
@@ -55,8 +61,7 @@ export class Feed {
 		for (;;) {
 			const end = await this.#stream();
 			if (end.lived_ms > SHORT_MS) {	// it was closed: once more
-				this.#become(Date.now() - this.heard > MUTE_MS
-					? "offline" : "connecting");
+				this.#become(this.#doubted ? "offline" : "connecting");
 				await sleep(100);
 				continue;
 			}
@@ -106,6 +111,7 @@ export class Feed {
 				if (since !== null)
 					return;
 				since = performance.now();
+				this.#doubted = false;
 				this.#become("live");
 				this.#page.reload();
 			};

@@ -45,6 +45,8 @@ export function stepWords(job) {
 		return "";
 	case "canceled":
 		return "stopped by hand";
+	case "paused":
+		return (job.stage ?? "not started").replaceAll("_", " ");
 	default:
 		return (job.stage ?? "starting").replaceAll("_", " ");
 	}
@@ -69,17 +71,22 @@ const cell = (name, label, ...children) =>
 
 // Three places, each for its own verbs: what lies under a finger never turns
 // into something else, but for a pair that undoes or asks first.
-const PLACES = [["pause", "resume"], ["cancel", "remove"], ["restart"]];
+const PLACES = { flow: ["pause", "resume"], end: ["cancel", "remove"],
+	again: ["restart"] };
 
+// In a row what is live and what is over stand close together; with labels the
+// worst comes last.
 export function verbPlaces(labelled) {
-	return PLACES.map(() => h("button", {
-		type: "button", class: labelled ? "verb" : "verb bare",
+	const order = labelled ? ["flow", "again", "end"] : ["flow", "end", "again"];
+	return order.map((place) => h("button", { type: "button",
+		class: labelled ? "verb" : "verb bare", "data-place": place,
 	}, icon("pause"), h("span", { class: labelled ? "" : "unseen" })));
 }
 
 export function updateVerbs(buttons, job) {
-	buttons.forEach((button, i) => {
-		const verb = PLACES[i].find((v) => OFFERED[job.state]?.includes(v));
+	buttons.forEach((button) => {
+		const verb = PLACES[button.dataset.place]
+			.find((v) => OFFERED[job.state]?.includes(v));
 		setHidden(button, !verb);
 		if (!verb)
 			return;

@@ -274,7 +274,9 @@ test("several jobs are steered at once by their checkboxes", async () => {
 	for (const id of ids)
 		await rowIn(page, id, "canceled");
 	await button(page, "Pause").click();
-	await page.getByText(/3 were refused \(invalid_state\)/).waitFor();
+	const { json } = await daemon.ask("POST", `/v1/jobs/${ids[0]}:pause`);
+	await page.getByText("Pause 3 jobs: 3 were refused (invalid_state). " +
+		json.detail).waitFor();
 	await button(page, "Remove").click();
 	await button(page, "Remove jobs").click();
 	await page.getByText("No jobs yet.").waitFor();

