@@ -38,7 +38,7 @@ enum test_clock { TEST_CLOCK_REAL, TEST_CLOCK_MANUAL, TEST_CLOCKS };
 #define SETTINGS_MAP(X) \
 /* section     key                   type          default           min    max                reload meaning */ \
 X(http,       listen,                LISTEN,       "127.0.0.1:8080", 0,     64,                false, "The IPv4 address and port to listen on; port 0 takes a free one. Any address off loopback needs api_key_file.") \
-X(http,       threads,               INT,          "256",            40,    16384,             false, "Connections served at a time; waiters and streams together may hold all but 32 of them.") \
+X(http,       threads,               INT,          "256",            40,    16384,             false, "Connections served at a time; waiters and streams together may hold all but 32 of them. While fewer than 8 are free, whoever keeps one waiting longest, idle or slow, makes room for each who comes.") \
 X(http,       max_wait_s,            INT,          "60",             0,     3600,              false, "The longest that a request with wait is held.") \
 X(http,       max_body_bytes,        INT,          "65536",          1024,  16777216,          false, "The largest request body, except a batch.") \
 X(http,       max_batch_bytes,       INT,          "1048576",        1024,  67108864,          false, "The largest body of POST /v1/jobs:batch.") \

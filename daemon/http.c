@@ -34,17 +34,16 @@ static int on_error(struct mg_connection *conn, int status, const char *message)
 
 static int on_connection(const struct mg_connection *conn, void **data)
 {
+	(void)conn;
 	(void)data;
-	__atomic_add_fetch(&http_of(conn)->connections, 1, __ATOMIC_RELAXED);
+	seat_begin();
 	return 0;
 }
 
 static void on_close(const struct mg_connection *conn)
 {
-	struct http *h = http_of(conn);
-
-	request_orphan(h, (struct mg_connection *)conn);
-	__atomic_sub_fetch(&h->connections, 1, __ATOMIC_RELAXED);
+	request_orphan(http_of(conn), (struct mg_connection *)conn);
+	seat_end();
 }
 
 static int on_log(const struct mg_connection *conn, const char *message)
@@ -59,12 +58,15 @@ static void *on_thread(const struct mg_context *context, int type)
 	struct http *h = mg_get_user_data(context);
 	struct workspace *w = NULL;
 
+	if (type == 0)
+		seats_accept_here(h->seats);
 	if (type == 1) {
 		uint64_t number = __atomic_add_fetch(&h->thread_count, 1,
 						     __ATOMIC_RELAXED);
 
 		w = &h->workspaces[number - 1];
 		w->number = number;
+		seats_serve_here(h->seats);
 	}
 	return w;
 }
@@ -129,7 +131,7 @@ static int http_bind(struct http *h, uint16_t port, char *message, size_t size)
 		"listening_ports", listening,
 		"num_threads", threads,
 		"enable_keep_alive", "yes",
-		"keep_alive_timeout_ms", "1000",
+		"keep_alive_timeout_ms", "15000",
 		"request_timeout_ms", "10000",
 		"connection_queue", "256",
 		"listen_backlog", "1024",
@@ -215,7 +217,7 @@ int http_start(struct http **out, struct engine *e, struct reader *r,
 	h->metrics = metrics_new();
 	if (!h->metrics)
 		goto fail;
-	error = watch_new(&h->watch);
+	error = seats_new(&h->seats, (int)settings->http_threads);
 	if (error < 0)
 		goto fail;
 	mg_init_library(0);
@@ -289,6 +291,7 @@ void http_stop(struct http *h)
 		return;
 	if (h->context) {
 		http_drain_begin(h);
+		seats_clear(h->seats);
 		if (pthread_create(&thread, NULL, stop_run, h->context) == 0) {
 			knock(h);
 			pthread_join(thread, NULL);
@@ -296,7 +299,7 @@ void http_stop(struct http *h)
 			mg_stop(h->context);
 		}
 	}
-	watch_free(h->watch);
+	seats_free(h->seats);
 	keys_free(h->keys);
 	metrics_free(h->metrics);
 	settings_unref(h->settings);

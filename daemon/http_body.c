@@ -1,26 +1,11 @@
 #include "daemon/http_request.h"
 
-#include "core/clock.h"
-
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #define LINGER_MS 1000
 #define LINGER_BYTES (1 << 20)
-
-struct watch_peer request_peer(const struct request *r)
-{
-	struct watch_peer peer = {
-		.remote_port = (uint16_t)r->info->remote_port,
-		.local_port = (uint16_t)r->info->server_port,
-	};
-
-	memcpy(peer.remote_address, r->info->remote_addr,
-	       sizeof(peer.remote_address));
-	peer.remote_address[sizeof(peer.remote_address) - 1] = '\0';
-	return peer;
-}
 
 /* Bodies that are being read or used count, all together. */
 static bool bodies_take(struct http *h, int64_t bytes)
@@ -32,22 +17,17 @@ static bool bodies_take(struct http *h, int64_t bytes)
 	return false;
 }
 
-/* The library waits for each read anew; the watch bounds them all. */
+/* The library waits for each read anew; this bounds them all. */
 static bool body_receive(struct request *r, char *to, int64_t length)
 {
-	struct watched watched = {
-		.peer = request_peer(r),
-		.deadline_ms = clock_real_mono_ms() + HTTP_BODY_DEADLINE_MS,
-	};
 	int64_t got = 0;
 	int n = 1;
 
-	watch_add(r->http->watch, &watched);
+	seat_expect(HTTP_BODY_DEADLINE_MS);
 	while (got < length && n > 0) {
 		n = mg_read(r->conn, to + got, (size_t)(length - got));
 		got += n > 0 ? n : 0;
 	}
-	watch_remove(r->http->watch, &watched);
 	r->unread -= got;
 	return got == length;
 }
@@ -91,6 +71,12 @@ bool request_read_body(struct request *r)
 		return true;
 	r->close = true;
 	r->unread = 0;		/* nothing more will be read */
+	if (seat_was_cleared()) {
+		reply_header_int(&r->reply, "Retry-After", 1);
+		reply_problem(&r->reply, 503, "busy",
+			      "There was no room to wait for all of the body.");
+		return false;
+	}
 	reply_problem(&r->reply, 408, "timeout",
 		      "The body did not arrive within %d s.",
 		      HTTP_BODY_DEADLINE_MS / 1000);
@@ -101,20 +87,15 @@ bool request_read_body(struct request *r)
  * closing causes: some of the body is thrown away first. */
 void request_linger(struct request *r)
 {
-	struct watched watched = {
-		.peer = request_peer(r),
-		.deadline_ms = clock_real_mono_ms() + LINGER_MS,
-	};
 	int64_t left = r->unread < LINGER_BYTES ? r->unread : LINGER_BYTES;
 	char waste[4096];
 	int n = 1;
 
 	if (left <= 0 || header_get(&r->headers, HEADER_EXPECT))
 		return;
-	watch_add(r->http->watch, &watched);
+	seat_expect(LINGER_MS);
 	while (left > 0 && n > 0) {
 		n = mg_read(r->conn, waste, sizeof(waste));
 		left -= n;
 	}
-	watch_remove(r->http->watch, &watched);
 }

@@ -68,9 +68,7 @@ static void decide_close(struct request *r)
 	struct http *h = r->http;
 
 	if (r->unread > 0 || __atomic_load_n(&h->draining, __ATOMIC_RELAXED) ||
-	    h->settings->http_threads -
-			    __atomic_load_n(&h->connections, __ATOMIC_RELAXED) <
-		    HTTP_CLOSE_BELOW)
+	    seats_scarce(h->seats))
 		r->close = true;
 	if (r->close)
 		mg_disable_connection_keep_alive(r->conn);
@@ -97,6 +95,7 @@ void request_send(struct request *r)
 		}
 	}
 	r->status_sent = r->reply.status;
+	seat_expect(HTTP_ANSWER_DEADLINE_MS);
 	if (mg_write(r->conn, r->out.data, r->out.length) > 0 && r->unread > 0)
 		request_linger(r);
 }
@@ -117,11 +116,13 @@ bool request_send_stream_head(struct request *r)
 		return false;
 	}
 	r->status_sent = r->reply.status;
+	seat_expect(HTTP_ANSWER_DEADLINE_MS);
 	return mg_write(r->conn, r->out.data, r->out.length) > 0;
 }
 
 bool request_write(struct request *r, const void *bytes, size_t length)
 {
+	seat_expect(HTTP_ANSWER_DEADLINE_MS);
 	return length == 0 || mg_write(r->conn, bytes, length) > 0;
 }
 
@@ -438,6 +439,8 @@ static void request_close(struct request *r)
 	free(r->body);
 	r->body = NULL;
 	text_clear(&r->out);
+	reply_clear(&r->reply);		/* a big one is not kept for the next */
+	seat_expect(0);			/* the next request, if any */
 	if (__atomic_sub_fetch(&h->in_flight, 1, __ATOMIC_SEQ_CST) == 0 &&
 	    __atomic_load_n(&h->draining, __ATOMIC_SEQ_CST)) {
 		pthread_mutex_lock(&h->lock);

@@ -7,7 +7,7 @@
 
 #include "daemon/headers.h"
 #include "daemon/http.h"
-#include "daemon/http_watch.h"
+#include "daemon/http_seat.h"
 #include "daemon/keys.h"
 #include "daemon/query.h"
 #include "daemon/reply.h"
@@ -16,8 +16,8 @@
 #include <pthread.h>
 
 #define HTTP_SPARE_THREADS 32		/* never held by waiters */
-#define HTTP_CLOSE_BELOW 16		/* free threads: connections end */
 #define HTTP_BODY_DEADLINE_MS 10000
+#define HTTP_ANSWER_DEADLINE_MS 30000	/* for the client to take it */
 #define HTTP_BODIES_BYTES (64 << 20)	/* in flight, in all */
 #define HTTP_PATH_BYTES 1024
 #define HTTP_HEARTBEAT_MS 15000
@@ -53,14 +53,14 @@ struct http {
 	struct reader *reader;
 	const struct settings *settings;
 	struct keys *keys;		/* NULL: nobody needs one */
-	struct watch *watch;
+	struct seats *seats;
 	struct metrics *metrics;
 	struct workspace *workspaces;	/* one a thread */
 	char address[SETTINGS_ADDRESS_SIZE];
 	int port;
 	bool any_address;		/* it listens on 0.0.0.0 */
 	/* changed by many threads, atomically */
-	int connections, in_flight, held[HELD_KINDS], held_all;
+	int in_flight, held[HELD_KINDS], held_all;
 	int64_t body_bytes;
 	uint64_t thread_count, fault_count;
 	uint64_t request_salt, fault_seed;
@@ -109,7 +109,6 @@ void request_send(struct request *r);
 bool request_send_stream_head(struct request *r);
 /* Writes to a stream whose head is out. False: the client is gone. */
 bool request_write(struct request *r, const void *bytes, size_t length);
-struct watch_peer request_peer(const struct request *r);
 
 /* --- http_body.c ------------------------------------------------------------------ */
 

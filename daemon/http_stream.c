@@ -2,6 +2,7 @@
 
 #include "core/clock.h"
 
+#include <errno.h>
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -9,7 +10,6 @@
 
 bool stream_begin(struct stream *s, struct request *r)
 {
-	struct watch_peer peer = request_peer(r);
 	int64_t now_ms = clock_real_mono_ms();
 
 	if (!held_begin(r->http, HELD_STREAM)) {
@@ -22,7 +22,7 @@ bool stream_begin(struct stream *s, struct request *r)
 	reply_header(&r->reply, "X-Accel-Buffering", "no");
 	*s = (struct stream){
 		.request = r,
-		.socket = peer_socket(&peer),
+		.socket = seat_socket(),
 		.ends_ms = now_ms + STREAM_LIFE_MS,
 		.beat_ms = now_ms + HTTP_HEARTBEAT_MS,
 		.woke_ms = now_ms - STREAM_REST_MS,
@@ -51,13 +51,14 @@ static int64_t stream_unsent(const struct stream *s)
 	return bytes;
 }
 
-/* Has the client closed its end? */
+/* Has the client closed its end, or been lost? */
 static bool stream_hung_up(const struct stream *s)
 {
 	char byte;
+	ssize_t n = s->socket >= 0 ? recv(s->socket, &byte, 1,
+					  MSG_PEEK | MSG_DONTWAIT) : 1;
 
-	return s->socket >= 0 &&
-	       recv(s->socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+	return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
 }
 
 static bool stream_write(struct stream *s)

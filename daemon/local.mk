@@ -35,10 +35,10 @@ libdaemon_la_SOURCES = \
 	%D%/http_request.c \
 	%D%/http_request.h \
 	%D%/http_route.c \
+	%D%/http_seat.c \
+	%D%/http_seat.h \
 	%D%/http_stream.c \
 	%D%/http_stream.h \
-	%D%/http_watch.c \
-	%D%/http_watch.h \
 	%D%/index.c \
 	%D%/index.h \
 	%D%/keys.c \

@@ -185,6 +185,16 @@ static void put_polls(struct text *t, const struct http *h,
 			http_held(h, i));
 }
 
+static void put_connections(struct text *t, const struct http *h)
+{
+	one(t, "heygend_connections", "gauge",
+	    "Connections open, each on its thread or in line for one.",
+	    seats_count(h->seats));
+	one(t, "heygend_connections_evicted_total", "counter",
+	    "Connections closed because they kept a thread waiting that "
+	    "others needed.", (double)seats_evictions(h->seats));
+}
+
 /* --- files and the process ------------------------------------------------------------- */
 
 static double file_bytes(const char *dir, const char *name)
@@ -238,6 +248,7 @@ void route_metrics(struct request *r)
 	put_requests(t, m);
 	put_durations(t, m);
 	put_polls(t, r->http, m);
+	put_connections(t, r->http);
 	put_files(t, r->http->settings->store_state_dir);
 	put_process(t);
 }

@@ -13,6 +13,7 @@ SYSTEM_TESTS = \
 	%D%/test_crash.py \
 	%D%/test_crash_checker.py \
 	%D%/test_crew.py \
+	%D%/test_crowd.py \
 	%D%/test_ctl_table.py \
 	%D%/test_ctl_terminal.py \
 	%D%/test_ctl_verbs.py \

@@ -1,0 +1,171 @@
+"""More peers than threads, or than descriptors: who has to leave, and who
+never has to.  The whole crowd is in tests/proof."""
+import os
+import resource
+import socket
+import time
+
+import heygend
+
+LONG = {"duration_ms": 3600000}
+THREADS = 40		# the least that can be set
+
+
+class Crowded(heygend.Case):
+    """Whoever comes, leaves."""
+
+    def setUp(self):
+        self.raws = []
+        self.addCleanup(self.leave)
+
+    def leave(self):
+        for raw in self.raws:
+            raw.close()
+        heygend.until(lambda: self.descriptors() < 30, "all have left")
+
+    def come(self, count, data=b""):
+        """Connections that say this, and then nothing."""
+        came = [self.daemon.raw(data) for _ in range(count)]
+        self.raws += came
+        return came
+
+    def descriptors(self):
+        return len(os.listdir("/proc/%d/fd" % self.daemon.process.pid))
+
+    def metric(self, name):
+        for line in self.daemon.get("/metrics").body.decode().splitlines():
+            if line.startswith(name + " "):
+                return float(line.split()[1])
+        return 0
+
+    def answered_at_once(self):
+        """Ten plain requests, far faster than any time-out of the crowd."""
+        for _ in range(10):
+            began = time.monotonic()
+            self.assertEqual(self.daemon.get("/v1").status, 200)
+            self.assertLess(time.monotonic() - began, 2 * heygend.SLOW)
+
+
+class Room(Crowded):
+    settings = {"status.default_job": "off", "http.threads": THREADS}
+
+    def test_who_says_nothing_makes_room_the_oldest_first(self):
+        before = self.metric("heygend_connections_evicted_total")
+        oldest, *_ = self.come(4 * THREADS)
+        self.answered_at_once()
+        self.assertTrue(oldest.eof())
+        self.assertGreater(self.metric("heygend_connections_evicted_total"),
+                           before)
+
+    def test_who_drips_a_head_makes_room(self):
+        self.come(4 * THREADS, b"GET /v1 HTTP/1.1\r\nHost: ")
+        self.answered_at_once()
+
+    def test_who_has_been_answered_and_rests_makes_room(self):
+        for raw in self.come(THREADS, self.daemon.message("GET", "/v1")):
+            self.assertEqual(raw.answer().status, 200)
+        self.come(2 * THREADS)
+        self.answered_at_once()
+
+    def test_a_body_without_room_to_wait_for_it_is_answered_503(self):
+        raws = self.come(2 * THREADS, self.daemon.message(
+            "POST", "/v1/jobs", b"{", {"Content-Length": "100"}))
+        self.answered_at_once()
+        answer = raws[0].answer()
+        self.problem(answer, 503, "busy")
+        self.assertEqual(answer.headers["retry-after"], "1")
+        self.assertEqual(answer.headers["connection"], "close")
+
+    def test_who_does_not_read_makes_room(self):
+        self.daemon.post("/v1/jobs:batch", {
+            "jobs": [{"title": "x" * 200, "simulate": LONG}] * 500})
+        data = self.daemon.message("GET", "/v1/jobs?limit=500")
+        for _ in range(2 * THREADS):
+            raw = heygend.Raw.__new__(heygend.Raw)
+            raw.socket, raw.pending = socket.socket(), b""
+            raw.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2304)
+            raw.socket.settimeout(heygend.DEADLINE)
+            raw.socket.connect(("127.0.0.1", self.daemon.port))
+            raw.send(data)
+            self.raws.append(raw)
+        self.answered_at_once()
+
+    def test_a_long_poll_and_a_stream_never_make_room(self):
+        job = self.daemon.submit(simulate=LONG)
+        with self.daemon.raw(self.daemon.message(
+                "GET", "/v1/jobs/%s?wait=60" % job["id"])) as waiter, \
+                self.daemon.stream("/v1/events") as stream:
+            self.assertEqual(stream.status, 200)
+            heygend.until(lambda: self.metric('heygend_held{kind="wait"}'))
+            self.come(4 * THREADS)
+            self.answered_at_once()
+            self.daemon.verb(job["id"], "cancel")
+            answer = waiter.answer()
+            self.assertEqual(answer.json["state"], "canceled")
+            stream.until(lambda e: e.get("event") == "state" and
+                         e["data"]["job"]["state"] == "canceled")
+
+    def test_who_goes_on_talking_after_the_end_is_left_alone(self):
+        (raw,) = self.come(1, self.daemon.message(
+            "GET", "/v1", headers={"Connection": "close"}))
+        self.assertEqual(raw.answer().status, 200)
+        taken = self.descriptors()
+
+        def talks():
+            try:
+                raw.send(b"x")
+            except OSError:
+                return True		# the daemon has closed it
+            return self.descriptors() < taken
+        heygend.until(talks, "the end of the farewell", 10 * heygend.SLOW,
+                      step=0.2)
+
+    def test_a_kept_connection_may_rest_longer_than_a_second(self):
+        (raw,) = self.come(1, self.daemon.message("GET", "/v1"))
+        self.assertEqual(raw.answer().status, 200)
+        raw.timeout(1.5)
+        with self.assertRaises(TimeoutError):
+            raw.more()			# it would be the end
+        raw.timeout(heygend.DEADLINE)
+        raw.send(self.daemon.message("GET", "/v1"))
+        self.assertEqual(raw.answer().status, 200)
+
+
+class Descriptors(Crowded):
+    settings = {"status.default_job": "off", "http.threads": 100}
+
+    def test_without_descriptors_newcomers_are_served_and_nothing_spins(self):
+        pid = self.daemon.process.pid
+        had = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE,
+                         (self.descriptors() + 40, had[1]))
+        try:
+            self.come(80)
+            self.answered_at_once()
+            heygend.until(lambda: "http.starved" in self.daemon.log())
+        finally:
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, had)
+        self.answered_at_once()
+
+
+class Leaving(heygend.Case):
+    settings = {"status.default_job": "off"}
+
+    def test_a_stop_waits_for_nobody_who_rests(self):
+        raws = [self.daemon.raw(self.daemon.message("GET", "/v1"))
+                for _ in range(50)]
+        try:
+            for raw in raws:
+                self.assertEqual(raw.answer().status, 200)
+            raws += [self.daemon.raw(b"GET / HTTP/1.1\r\n")
+                     for _ in range(50)]
+            began = time.monotonic()
+            self.daemon.stop()
+            self.assertLess(time.monotonic() - began, 2 * heygend.SLOW)
+        finally:
+            for raw in raws:
+                raw.close()
+
+
+if __name__ == "__main__":
+    heygend.main()
