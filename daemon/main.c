@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -32,6 +33,9 @@
 #define DRAIN_STEP_MS 50
 /* What a stop takes besides draining: the last transaction, a checkpoint. */
 #define STOP_BESIDE_MS 20000
+/* Blocks from this size on go back to the system when they are freed: big
+ * lists and the positions of a thousand long polls leave no trace. */
+#define MAPPED_BYTES (64 << 10)
 
 struct heygend {
 	const struct options *options;
@@ -285,6 +289,7 @@ static int serve(struct heygend *h)
 	if (h->settings->test_clock == TEST_CLOCK_MANUAL)
 		clock_set_manual(clock_real_wall_ms());
 	umask(027);
+	(void)mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES);
 	block_signals();
 	status = raise_descriptors(h->settings);
 	if (status == 0)
