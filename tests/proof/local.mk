@@ -54,3 +54,23 @@ proof-store: all
 	@$(AM_TESTS_ENVIRONMENT) python3 $(srcdir)/%D%/store.py \
 		--seconds $(PROOF_SECONDS) --clients $(PROOF_CLIENTS) \
 		$(SEED:%=--seed %)
+# Ten thousand peers of the worst kinds; PARTS=idle,gone runs some of them.
+PARTS =
+PROOFS += proof-crowd
+.PHONY: proof-crowd
+proof-crowd: all
+	@$(MAKE) $(AM_MAKEFLAGS) %D%/crowd %D%/plain
+	@$(AM_TESTS_ENVIRONMENT) python3 $(srcdir)/%D%/crowd.py \
+		--seconds $(PROOF_SECONDS) $(SEED:%=--seed %) \
+		$(PARTS:%=--only %)
+EXTRA_PROGRAMS += %D%/crowd %D%/plain
+CLEANFILES += %D%/crowd %D%/plain
+tests_proof_crowd_SOURCES = \
+	%D%/crowd.c \
+	%D%/crowd.h \
+	%D%/crowd_kinds.c \
+	$(NULL)
+tests_proof_plain_SOURCES = %D%/plain.c
+EXTRA_DIST += \
+	%D%/crowd.py \
+	$(NULL)
