@@ -103,8 +103,13 @@ class SickArena(Arena):
         self.delays = []
         super().__init__("%s/%s" % (seed, self.name), clients,
                          victim="daemon")
+        self.answers_all = True		# while it is up
         self.given_seed = seed
-        self.disk = disk.Disk(os.path.join(self.daemon.dir, "disk"))
+        try:
+            self.disk = disk.Disk(os.path.join(self.daemon.dir, "disk"))
+        except disk.CannotMount:
+            self.daemon.remove()
+            raise
         self.daemon.settings["store.state_dir"] = os.path.join(
             self.disk.path, "state")
         self.log_is_clean = False	# what fails is logged
@@ -275,20 +280,15 @@ class SickArena(Arena):
     def run(self, rounds, seconds):
         try:
             return super().run(rounds, seconds)
-        finally:
+        finally:			# the daemon is gone
             self.reader.over = True
             self.disk.remove()
+            self.daemon.remove()	# the directory that was busy
 
-    def finish(self):
-        super_stop = self.daemon.stop
-
-        def stop(**more):
-            self.reader.over = self.down = True
-            self.reader.join(20)
-            self.reader.http.close()
-            super_stop(**more)
-        self.daemon.stop = stop
-        super().finish()
+    def stop_others(self):
+        self.reader.over = self.down = True
+        self.reader.join(20)
+        self.reader.http.close()
 
     def check_proven(self):
         counts, wrong = self.counts, []

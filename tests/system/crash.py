@@ -55,7 +55,7 @@ class Arena:
     def __init__(self, seed, clients, victim="daemon", settings=None,
                  env=None, lossy_disk=False):
         self.seed, self.victim, self.lossy = seed, victim, lossy_disk
-        self.lives_on = victim != "daemon"
+        self.answers_all = self.lives_on = victim != "daemon"
         env = dict(env or {})
         if lossy_disk:
             env.update(LD_PRELOAD=os.path.abspath(LOSSY_VFS),
@@ -325,10 +325,14 @@ class Arena:
         self.watcher.over = True
         self.watcher.join(20)
         self.asker.close()
+        self.stop_others()
         self.daemon.stop(clean_log=self.log_is_clean)
         self.check_database()
 
     log_is_clean = True
+
+    def stop_others(self):
+        """Whoever else asks the daemon, which is about to stop."""
 
     def check_database(self):
         subprocess.run([program("heygend"), "--check-store",

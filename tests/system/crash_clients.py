@@ -10,6 +10,8 @@ crash.py kills what they talk to, and owns them as their `arena`:
     after_unknown(client, error)   called when no answer came
     fail(wrong)         a promise was broken
     make_http()         an Http
+    answers_all         whoever gets no answer has found a fault: no change
+                        is asked on a connection that may have been idle
 """
 import collections
 import http.client
@@ -42,13 +44,13 @@ class Http:
         self.arena, self.life, self.connection = arena, None, None
         self.sent = self.acked = 0	# moments of the latest request
 
-    def connect(self):
+    def connect(self, keep):
         """True: the connection is new.  The daemon closes one that is idle
         for a second: on a busy machine that may have been while its last
         answer was on the way."""
         life = self.arena.life
         old_s = time.monotonic() - self.sent
-        if self.connection and self.life == life and old_s < IDLE_S:
+        if keep and self.connection and self.life == life and old_s < IDLE_S:
             return False
         self.close()
         self.connection = http.client.HTTPConnection(
@@ -57,7 +59,8 @@ class Http:
         return True
 
     def exchange(self, method, path, body, headers):
-        new, self.sent = self.connect(), time.monotonic()
+        keep = method == "GET" or not self.arena.answers_all
+        new, self.sent = self.connect(keep), time.monotonic()
         try:
             self.connection.request(method, path, body, headers)
             answer = self.connection.getresponse()
