@@ -22,7 +22,8 @@
 
 static bool wrong;
 
-static void say(const char *format, ...)
+static void __attribute__((format(printf, 1, 2)))
+say(const char *format, ...)
 {
 	va_list args;
 

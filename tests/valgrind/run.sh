@@ -10,7 +10,7 @@ case $0 in
 *) program=$build/${0##*/} ;;
 esac
 exec "$build/libtool" --quiet --mode=execute valgrind -q \
-	--tool=memcheck --leak-check=full --show-leak-kinds=all \
+	--tool=memcheck --leak-check=full --show-leak-kinds=definite,indirect,possible \
 	--errors-for-leak-kinds=definite,indirect,possible \
 	--error-exitcode=99 --track-origins=yes --num-callers=30 \
 	--fair-sched=yes --suppressions="${HG_SRCDIR:?}/tests/valgrind/suppressions" \
