@@ -46,6 +46,14 @@ def displays(text):
         r"^\.Bd -literal[^\n]*\n(.*?)^\.Ed$", text, re.M | re.S)]
 
 
+def typed(text):
+    """What is to be typed into a shell below EXAMPLES."""
+    text = text.partition(".Sh EXAMPLES\n")[2]
+    return [block or line.replace("\\&", "") for line, block in re.findall(
+        r"^\.Dl \$ ([^\n]*)$|^\.Bd -literal[^\n]*\n(.*?)^\.Ed$", text,
+        re.M | re.S)]
+
+
 def heygend(*args):
     return subprocess.run([program("heygend"), *args], text=True,
                           capture_output=True, timeout=30)
@@ -115,6 +123,34 @@ class Manuals(unittest.TestCase):
                                "--state-dir", daemon.state_dir)
                 self.assertEqual(done.returncode, 0, done.stderr)
             self.assertEqual(os.listdir(folder), ["heygend.db"])
+
+    # --- heygenctl(1) and libheygen-client(3) -------------------------------------
+
+    def test_the_examples_of_heygenctl_work(self):
+        examples = typed(source("heygenctl.1"))
+        self.assertGreater(len(examples), 6)
+        given = "heygenctl run --fail-at 0.5 --duration 1s || :\n" \
+            "id=$(heygenctl submit)\n"
+        if not shutil.which("jq"):
+            given += "jq() { grep -q '\"result_url\":\"http'; }\n"
+        with tempfile.TemporaryDirectory() as home, Daemon({
+                "simulation.time_scale": 20, "simulation.error_rate": 0,
+                "jobs.restart_delay_ms": 1}) as daemon:
+            os.symlink(program("heygenctl"), os.path.join(home, "heygenctl"))
+            env = dict(os.environ, HOME=home, HEYGENCTL_SERVER=daemon.url,
+                       PATH=home + ":" + os.environ["PATH"])
+            for example in examples:
+                done = subprocess.run(
+                    ["bash", "-euo", "pipefail", "-c", given + example],
+                    env=env, cwd=home, text=True, timeout=60,
+                    stdin=subprocess.DEVNULL, capture_output=True)
+                self.assertEqual(done.returncode, 0, example + done.stderr)
+
+    def test_the_example_of_the_library_is_the_one_that_is_tested(self):
+        shown, = displays(source("libheygen-client.3"))
+        program = read("client", "examples", "submit_and_wait.c")
+        program = program[program.index("#include"):]
+        self.assertEqual(shown.split(), program.split())
 
     # --- heygend.ini(5) -----------------------------------------------------------
 
