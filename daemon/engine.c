@@ -434,13 +434,10 @@ static int64_t next_wake(struct engine *e, int64_t crew_ms, int64_t now)
 	return at;
 }
 
-static int timeout_until(const struct engine *e, int64_t at, int64_t now)
+static int timeout_until(int64_t at, int64_t now)
 {
 	int64_t wait = at == INT64_MAX ? -1 : at > now ? at - now : 0;
 
-	if (e->hooks->turn_at_least_ms > 0 &&
-	    (wait < 0 || wait > e->hooks->turn_at_least_ms))
-		wait = e->hooks->turn_at_least_ms;
 	return wait > INT32_MAX ? INT32_MAX : (int)wait;
 }
 
@@ -529,7 +526,7 @@ int engine_watch_fds(struct engine *e)
 /* One pass: what came, a turn, and when to come back. */
 static int64_t pass(struct engine *e)
 {
-	int64_t crew_ms, event_seq = e->event_seq;
+	int64_t crew_ms, at, event_seq = e->event_seq;
 	bool more;
 
 	more = crew_receive(e->crew, TURN_RECORDS) >= TURN_RECORDS;
@@ -544,8 +541,11 @@ static int64_t pass(struct engine *e)
 	crew_flush(e->crew);
 	crew_listen(e->crew, job_running_on, e);
 	consider_checkpoint(e, e->event_seq != event_seq);
-	e->hooks->turned(e->hooks->user);
-	return more ? 0 : next_wake(e, crew_ms, clock_real_mono_ms());
+	at = e->hooks->turned(e->hooks->user);
+	if (more)
+		return 0;
+	earlier(&at, next_wake(e, crew_ms, clock_real_mono_ms()));
+	return at;
 }
 
 int engine_run(struct engine *e, const struct engine_hooks *hooks)
@@ -556,7 +556,7 @@ int engine_run(struct engine *e, const struct engine_hooks *hooks)
 	while (!e->quitting && !e->corrupt) {
 		int64_t at = pass(e), now = clock_real_mono_ms();
 		int n = epoll_wait(e->epoll_fd, events, 32,
-				   timeout_until(e, at, now));
+				   timeout_until(at, now));
 
 		for (int i = 0; i < n; i++)
 			on_event(e, events[i].data.u32);

@@ -8,8 +8,9 @@ struct engine_hooks {		/* called from engine_run, on the main thread */
 	void *user;
 	void (*reload)(void *user);	/* SIGHUP */
 	void (*stop)(void *user);	/* SIGTERM, SIGINT: once */
-	void (*turned)(void *user);	/* after every turn */
-	int64_t turn_at_least_ms;	/* for a watchdog; 0: no need */
+	/* After every turn.  Real monotonic ms of the latest next one;
+	 * INT64_MAX: there is no need of one. */
+	int64_t (*turned)(void *user);
 };
 
 /* engine_new -- loads every job from the store, brings back what was running,

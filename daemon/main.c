@@ -31,6 +31,7 @@
  * waits in the HTTP library's queue. */
 #define DESCRIPTORS_BESIDE 512
 #define DRAIN_STEP_MS 50
+#define STATUS_EVERY_MS 1000
 /* What a stop takes besides draining: the last transaction, a checkpoint. */
 #define STOP_BESIDE_MS 20000
 /* Blocks from this size on go back to the system when they are freed: big
@@ -48,7 +49,8 @@ struct heygend {
 	struct http *http;
 	pthread_t stopper;
 	bool stopping;
-	int64_t status_at_ms;
+	int64_t watchdog_ms;		/* 0: there is none */
+	int64_t alive_at_ms, looked_at_ms;
 	int64_t shown_running, shown_queued;
 };
 
@@ -222,22 +224,43 @@ static void stop(void *user)
 
 /* --- serving ----------------------------------------------------------------------------------- */
 
-static void turned(void *user)
+/* Turns may be thousands a second, and the manager reads every message: it
+ * is told a few times in the watchdog's span, and at most once a second how
+ * many jobs there are.  When to come back for that. */
+static int64_t feed_watchdog(struct heygend *h, int64_t now)
 {
-	struct heygend *h = user;
-	int64_t now = clock_real_mono_ms();
+	if (h->watchdog_ms == 0)
+		return INT64_MAX;
+	if (now - h->alive_at_ms >= h->watchdog_ms / 6) {
+		notify_alive();
+		h->alive_at_ms = now;
+	}
+	return h->alive_at_ms + h->watchdog_ms / 3;
+}
+
+static int64_t show_status(struct heygend *h, int64_t now)
+{
 	struct queue_info info;
 
-	notify_alive();
-	if (now - h->status_at_ms < 1000)
-		return;
-	h->status_at_ms = now;
+	if (now - h->looked_at_ms < STATUS_EVERY_MS)
+		return h->looked_at_ms + STATUS_EVERY_MS;
+	h->looked_at_ms = now;
 	board_queue_info(engine_board(h->engine), &info);
 	if (info.running == h->shown_running && info.queued == h->shown_queued)
-		return;
+		return INT64_MAX;
 	h->shown_running = info.running;
 	h->shown_queued = info.queued;
 	notify_status(info.running, info.queued);
+	return INT64_MAX;
+}
+
+static int64_t turned(void *user)
+{
+	struct heygend *h = user;
+	int64_t now = clock_real_mono_ms();
+	int64_t feed_at = feed_watchdog(h, now), show_at = show_status(h, now);
+
+	return feed_at < show_at ? feed_at : show_at;
 }
 
 static int open_store(struct heygend *h)
@@ -282,8 +305,7 @@ static int start(struct heygend *h)
 
 static int serve(struct heygend *h)
 {
-	struct engine_hooks hooks = { h, reload, stop, turned,
-				      notify_watchdog_ms() / 3 };
+	struct engine_hooks hooks = { h, reload, stop, turned };
 	int status;
 
 	if (h->settings->test_clock == TEST_CLOCK_MANUAL)
@@ -291,6 +313,7 @@ static int serve(struct heygend *h)
 	umask(027);
 	(void)mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES);
 	block_signals();
+	h->watchdog_ms = notify_watchdog_ms();
 	status = raise_descriptors(h->settings);
 	if (status == 0)
 		status = open_store(h);

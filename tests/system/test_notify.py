@@ -2,6 +2,7 @@
 credentials that it hands over."""
 import os
 import re
+import select
 import signal
 import socket
 import sys
@@ -73,6 +74,27 @@ class Notify(unittest.TestCase):
         until(lambda: self.next_with("STATUS")["STATUS"] ==
               "2 running, 3 queued", "the status")
         self.daemon.stop()
+
+    def test_its_status_follows_when_nothing_more_happens(self):
+        jobs = [self.daemon.submit()["id"] for _ in range(5)]
+        self.daemon.post("/v1/jobs:cancel", {"ids": jobs})
+        began = time.monotonic()
+        until(lambda: self.next_with("STATUS")["STATUS"] ==
+              "0 running, 0 queued" and time.monotonic() > began,
+              "the status")
+        self.daemon.stop()
+
+    def test_a_busy_daemon_does_not_flood_the_manager(self):
+        self.next_with("WATCHDOG")
+        began = time.monotonic()
+        for _ in range(200):
+            self.daemon.submit()
+        self.daemon.stop()
+        busy_s, told = time.monotonic() - began, 0
+        self.socket.setblocking(False)
+        while select.select([self.socket], [], [], 0)[0]:
+            told += "WATCHDOG" in self.message()
+        self.assertLess(told, 2 + busy_s / (self.watchdog_s / 6))
 
     def test_a_reload_is_announced_with_its_time_and_ended(self):
         for settings in ({"jobs.max_attempts": 4}, {"jobs.max_attempts": 0}):
