@@ -99,7 +99,7 @@ class Layers(Base):
         self.assertEqual(c.wait(first, 9000), H.OK)
         s.features.clear()	# no room: answers at once, without a word
         job = H.Job(id=s.add())
-        self.assertEqual(c.wait(job, 2500), H.ETIMEDOUT)
+        self.assertEqual(c.wait(job, 2500 * SLOW), H.ETIMEDOUT)
         s.features.add("hold")
         later(1, s.end, job.id)
         self.assertEqual(c.wait(job, 9000), H.OK)

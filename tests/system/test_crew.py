@@ -209,7 +209,7 @@ class Crew(unittest.TestCase):
         before = until(lambda: shown() if len(shown()) == 2 else None,
                        "both workers")
         os.kill(before[0], 9)
-        until(lambda: len(shown()) == 2 and before[0] not in shown(),
+        until(lambda: len(set(shown()) - {before[0]}) == 2,
               "that the new one is shown")
         self.assertEqual(d.get("/v1/queue").json["slots"], 4)
         d.stop()
