@@ -8,13 +8,13 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from crash_check import Event, walk  # noqa: E402
-from heygend import Daemon, alive, main, program, until  # noqa: E402
+from heygend import SLOW, Daemon, alive, main, program, until  # noqa: E402
 from test_life import ms  # noqa: E402
 
 BAD = os.path.join(os.path.dirname(os.path.abspath(__file__)),
                    "bad_worker.py")
 SETTINGS = {"status.default_job": "off", "jobs.workers": 1, "jobs.slots": 2,
-            "jobs.worker_timeout_s": 3, "simulation.error_rate": 0,
+            "jobs.worker_timeout_s": 3 * SLOW, "simulation.error_rate": 0,
             "simulation.min_ms": 50, "simulation.max_ms": 50}
 
 

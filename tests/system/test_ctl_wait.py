@@ -63,6 +63,15 @@ class Waiting(Case):
                 return False
         until(connected, "that a connection is there")
 
+    def heeds(self, process, number):
+        """It has its own way to take this signal."""
+        def caught():
+            self.assertIsNone(process.poll())
+            with open("/proc/%d/status" % process.pid) as status:
+                mask = re.search(r"^SigCgt:\s*(\w+)", status.read(), re.M)
+            return int(mask.group(1), 16) >> (number - 1) & 1
+        until(caught, "that signal %d is caught" % number)
+
 
 class Ends(Waiting):
     def test_the_exit_code_tells_how_the_job_ended(self):
@@ -299,7 +308,7 @@ class Signals(Waiting):
                      ["watch", id]):
             process = self.start(*args)
             if args[-1] == "eta":
-                time.sleep(0.3)
+                self.heeds(process, signal.SIGINT)
             else:
                 self.held(process)
             begun = time.monotonic()
