@@ -19,7 +19,7 @@
 #define BACKOFF_MIN_MS 100
 #define BACKOFF_MAX_MS 5000
 #define HEALTHY_MS 10000	/* after that the back-off begins anew */
-#define LATE_MS 1000		/* a look that late is not the workers' fault */
+#define DOUBT_MS 1000		/* a silence is looked at once more after that */
 #define LEAVE_MS 2000		/* a worker's time to see EOF and go */
 
 struct worker {
@@ -32,6 +32,7 @@ struct worker {
 	int64_t restarts;
 	int64_t tick;			/* last clock order it has settled */
 	int64_t asked_ms;		/* real monotonic: since when it owes one */
+	int64_t doubt_ms;		/* real monotonic: since when it seems silent; 0 */
 	int64_t next_ms;		/* its next stage change or end */
 	struct order *outbox;
 	size_t head, count, size;	/* orders from head on are unsent */
@@ -48,7 +49,6 @@ struct crew {
 	struct order settings, clock;
 	bool has_settings, has_clock;
 	int64_t tick, restarts;
-	int64_t due_ms;			/* when crew_timers wants to be called */
 	pid_t *gone;			/* killed or left, not yet reaped */
 	size_t gone_count;
 	struct worker workers[CREW_MAX];
@@ -70,7 +70,7 @@ struct crew *crew_new(const char *path, unsigned count, int64_t slots,
 	crew->slots = slots;
 	crew->epoll_fd = epoll_fd;
 	crew->events = *events;
-	crew->silence_ms = crew->due_ms = INT64_MAX;
+	crew->silence_ms = INT64_MAX;
 	for (unsigned i = 0; i < crew->count; i++) {
 		crew->workers[i].fd = -1;
 		crew->workers[i].backoff_ms = BACKOFF_MIN_MS;
@@ -276,6 +276,7 @@ static void start(struct crew *crew, unsigned i, int64_t now)
 	w->started_ms = w->heard_ms = w->asked_ms = now;
 	w->since_ms = clock_wall_ms();
 	w->tick = 0;
+	w->doubt_ms = 0;
 	w->next_ms = INT64_MAX;
 	if (crew->has_settings)
 		crew_order(crew, i + 1, &crew->settings);
@@ -343,22 +344,6 @@ static int64_t earlier(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
-/* Time in which nobody looked (we were stopped, or very late) is nobody's
- * silence: the workers may have been stopped as well.  All begin anew; by how
- * much we were late would not do, for it counts from a silence's very end. */
-static void forgive(struct crew *crew, int64_t now)
-{
-	int64_t late = now - crew->due_ms;
-
-	if (late < LATE_MS)
-		return;
-	log_warning("crew.late", "ms=%lld", (long long)late);
-	for (unsigned i = 0; i < crew->count; i++) {
-		crew->workers[i].heard_ms = now;
-		crew->workers[i].asked_ms = now;
-	}
-}
-
 /* Why it must go; NULL: it need not.  A worker that talks but owes an answer
  * to what it was told does not listen. */
 static const char *fault(const struct crew *crew, const struct worker *w,
@@ -371,6 +356,22 @@ static const char *fault(const struct crew *crew, const struct worker *w,
 	return NULL;
 }
 
+/* It seems to be silent; was it we who did not look?  A process that was
+ * stopped, perhaps with its workers, cannot tell that from a silence.  So they
+ * have a moment to speak, and only one that was seen to keep silent for all of
+ * it must go; a second look that comes late begins that moment anew. */
+static bool proven(struct worker *w, int64_t now)
+{
+	int64_t since = now - w->doubt_ms;
+
+	if (w->doubt_ms != 0 && since < DOUBT_MS)
+		return false;
+	if (w->doubt_ms != 0 && since < 2 * DOUBT_MS)
+		return true;
+	w->doubt_ms = now;
+	return false;
+}
+
 /* When to look at a living worker again. */
 static int64_t look_at_ms(const struct crew *crew, const struct worker *w,
 			  int64_t now)
@@ -379,6 +380,8 @@ static int64_t look_at_ms(const struct crew *crew, const struct worker *w,
 					    ? crew->silence_ms
 					    : crew->silence_ms / 3);
 
+	if (w->doubt_ms != 0)
+		return w->doubt_ms + DOUBT_MS;
 	if (at < now)		/* it was looked at and said nothing */
 		at = w->heard_ms + crew->silence_ms;
 	return w->tick == crew->tick
@@ -389,8 +392,6 @@ int64_t crew_timers(struct crew *crew)
 {
 	int64_t now = clock_real_mono_ms(), next = INT64_MAX;
 
-	if (crew->due_ms != INT64_MAX)
-		forgive(crew, now);
 	for (unsigned i = 0; i < crew->count; i++) {
 		struct worker *w = &crew->workers[i];
 		const char *why = w->fd < 0 || crew->silence_ms == INT64_MAX
@@ -399,8 +400,10 @@ int64_t crew_timers(struct crew *crew)
 
 		if (w->fd < 0 && now >= w->start_at_ms)
 			start(crew, i, now);
-		else if (why)
+		else if (why && proven(w, now))
 			lose(crew, i, why);
+		if (!why)
+			w->doubt_ms = 0;
 		if (w->fd < 0)
 			at = w->start_at_ms;
 		else if (crew->silence_ms == INT64_MAX)
@@ -409,7 +412,6 @@ int64_t crew_timers(struct crew *crew)
 			at = look_at_ms(crew, w, now);
 		next = earlier(next, at);
 	}
-	crew->due_ms = next;
 	return next;
 }
 

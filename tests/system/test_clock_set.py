@@ -181,6 +181,22 @@ class Stopped(unittest.TestCase):
         self.assertNotIn("worker.lost", d.log())
         d.stop()
 
+    def test_who_goes_on_first_does_not_take_the_others_for_dead(self):
+        d = self.daemon
+        id = d.submit(simulate={"duration_ms": 5000})["id"]
+        d.until_state(id, "running")
+        workers = d.children()
+        for pid in [d.process.pid] + workers:
+            os.kill(pid, signal.SIGSTOP)
+        time.sleep(3.3)		# hardly longer than worker_timeout_s
+        os.kill(d.process.pid, signal.SIGCONT)
+        time.sleep(0.3)
+        for pid in workers:
+            os.kill(pid, signal.SIGCONT)
+        d.until_state(id, "completed")
+        self.assertNotIn("worker.lost", d.log())
+        d.stop()
+
     def test_a_daemon_that_was_stopped_finds_what_happened_meanwhile(self):
         d = self.daemon
         id = d.submit(simulate={"duration_ms": 2000})["id"]
