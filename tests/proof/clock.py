@@ -39,8 +39,9 @@ HOUR_MS = 3600 * 1000
 FARTHEST_MS = 3 * HOUR_MS
 LATE_MS = 8000			# of a change that was told after a stop
 STEP = re.compile(r"clock\.set step_ms=(-?\d+)")
+SILENCE_S = 4
 SETTINGS = {
-    "jobs.workers": 3, "jobs.slots": 16, "jobs.worker_timeout_s": 4,
+    "jobs.workers": 3, "jobs.slots": 16, "jobs.worker_timeout_s": SILENCE_S,
     "jobs.restart_delay_ms": 20, "jobs.restart_delay_max_ms": 2000,
 }
 
@@ -135,7 +136,9 @@ class ClockArena(Arena):
         if chance < 0.75:
             self.set_clock()
         elif chance < 0.9:
-            self.stop(0.1 + 5.9 * self.random.random() ** 2, 0)
+            # half of them longer than a worker may be silent
+            self.stop(self.random.choice((0.1, SILENCE_S + 0.2)) +
+                      1.5 * self.random.random(), 0)
             self.stopped += 1
         else:
             self.stop(0.2 + self.random.random(), HOUR_MS)

@@ -21,6 +21,9 @@ SLACK_MS = 4000			# of a busy machine; too early has none
 EARLY_MS = 25			# two clocks are read, in ms
 SANE_MS = 120000		# no job here takes or waits that long
 LATELY_MS = 3000		# an instant that a record gave may be that old
+# Nobody tells an idle daemon of our steps, as the kernel tells of real ones:
+# it sees them when it turns, and that may be when it listens to a worker.
+UNSEEN_MS = 8000
 
 
 class Witness(threading.Thread):
@@ -104,7 +107,7 @@ class Witness(threading.Thread):
             self.strange_since = None
         elif self.strange_since is None:
             self.strange_since = begun
-        elif begun - self.strange_since > LATELY_MS + \
+        elif begun - self.strange_since > UNSEEN_MS + \
                 self.timeline.stopped_ms(self.strange_since, self.now):
             raise Wrong("%s of %r" % found[0])
 
