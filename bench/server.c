@@ -104,7 +104,7 @@ static void serve_constant(int out, const char *bytes)
 {
 	static const char *const options[] = {
 		"listening_ports", "127.0.0.1:0", "num_threads", "256",
-		"enable_keep_alive", "yes", "keep_alive_timeout_ms", "1000",
+		"enable_keep_alive", "yes", "keep_alive_timeout_ms", "15000",
 		"tcp_nodelay", "1", "request_timeout_ms", "10000",
 		"connection_queue", "256", "listen_backlog", "1024", NULL
 	};

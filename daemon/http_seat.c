@@ -2,7 +2,6 @@
 
 #include "daemon/http_seat.h"
 
-#include "core/clock.h"
 #include "core/log.h"
 
 #include <errno.h>
@@ -57,6 +56,15 @@ struct seats {
 
 static _Thread_local struct seat *mine;		/* of a thread that serves */
 static _Thread_local struct seats *accepted;	/* of one that accepts */
+
+/* To a few milliseconds, which is enough here: every request asks. */
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+}
 
 int seats_new(struct seats **seats_out, int threads)
 {
@@ -198,13 +206,13 @@ void seat_end(void)
 
 void seat_expect(int64_t limit_ms)
 {
-	int64_t now_ms = clock_real_mono_ms();
+	int64_t at_ms = now_ms();
 
 	if (!mine)
 		return;
 	mine->cleared = false;
-	mine->deadline_ms = limit_ms > 0 ? now_ms + limit_ms : 0;
-	__atomic_store_n(&mine->since_ms, now_ms, __ATOMIC_RELAXED);
+	mine->deadline_ms = limit_ms > 0 ? at_ms + limit_ms : 0;
+	__atomic_store_n(&mine->since_ms, at_ms, __ATOMIC_RELAXED);
 }
 
 bool seat_was_cleared(void)
@@ -235,7 +243,7 @@ static bool seat_is_due(const struct seat *seat)
 	return __atomic_load_n(&seat->seats->cleared, __ATOMIC_SEQ_CST) ||
 	       (seat->farewell && seats_scarce(seat->seats)) ||
 	       (seat->deadline_ms > 0 &&
-		clock_real_mono_ms() >= seat->deadline_ms);
+		now_ms() >= seat->deadline_ms);
 }
 
 /* The wait itself; others may end it. */
@@ -245,7 +253,7 @@ static int seat_sleep(struct seat *seat, struct pollfd *fds, nfds_t count,
 	int state = SEAT_WAITING, r;
 
 	if (seat->deadline_ms > 0) {
-		int64_t left_ms = seat->deadline_ms - clock_real_mono_ms();
+		int64_t left_ms = seat->deadline_ms - now_ms();
 
 		if (timeout_ms < 0 || left_ms < timeout_ms)
 			timeout_ms = left_ms > 0 ? left_ms : 0;
@@ -329,7 +337,7 @@ static void starve(struct seats *s)
 	if (s->starved_ms == 0)
 		log_warning("http.starved", "error=%s connections=%d",
 			    LOG_QUOTE(strerror(error)), count);
-	s->starved_ms = clock_real_mono_ms();
+	s->starved_ms = now_ms();
 	if (count < __atomic_load_n(&s->room, __ATOMIC_RELAXED))
 		__atomic_store_n(&s->room, count, __ATOMIC_RELAXED);
 	for (int i = 0; i < HTTP_CLOSE_BELOW && seats_evict(s); i++)
@@ -341,7 +349,7 @@ static void starve(struct seats *s)
 static void recover(struct seats *s)
 {
 	if (s->starved_ms == 0 ||
-	    clock_real_mono_ms() - s->starved_ms < STARVED_FOR_MS)
+	    now_ms() - s->starved_ms < STARVED_FOR_MS)
 		return;
 	s->starved_ms = 0;
 	__atomic_store_n(&s->room, s->threads, __ATOMIC_RELAXED);
