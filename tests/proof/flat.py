@@ -26,7 +26,7 @@ class Series:
 
 # name: how it is shown, and the grain below which nothing is growth
 SERIES = {
-    "rss": Series("heygend", "MiB", 1 << 20, 512 * KIB),
+    "rss": Series("heygend", "MiB", 1 << 20, 1024 * KIB),
     "fds": Series("fds", grain=8),
     "threads": Series("threads"),
     "workers": Series("workers", "MiB", 1 << 20, 256 * KIB),

@@ -35,6 +35,8 @@ from hours_load import (  # noqa: E402
 
 HOUR_S = 3600
 HOURS, WARM_UP_S, SAMPLE_S = 8, HOUR_S, 600
+RING_EVENTS = 65536		# in memory: it grows until these have been
+ENOUGH_SAMPLES = 12
 WORKERS = 2
 FINAL = ("completed", "error", "canceled")
 SETTINGS = {
@@ -166,6 +168,7 @@ class Hours:
         self.lives = bytearray(jobs + 1)	# by seq: ends to come
         self.submitted, self.at_s, self.rows = 0, 0, []
         self.longest_s = 0			# of an answer to an advance
+        self.warm_s = WARM_UP_S			# what is sampled from then on counts
 
     # --- what a step does ----------------------------------------------------
 
@@ -252,6 +255,9 @@ class Hours:
         row = flat.sample(self.daemon, self.store)
         row["real"] = time.monotonic() - self.begun
         self.rows.append((self.at_s, row))
+        if flat.number(self.store, "SELECT seq FROM sqlite_sequence"
+                       " WHERE name = 'event'") < RING_EVENTS:
+            self.warm_s = self.at_s + 1
         print("hours: " + flat.row_text(self.at_s, row), flush=True)
 
     def step(self, step):
@@ -369,7 +375,10 @@ class Hours:
         print("hours: " + flat.heading(), flush=True)
         for step in range(self.steps):
             self.step(step)
-        lines, wrongs = flat.verdicts(self.rows, WARM_UP_S)
+        warm_s = max(self.warm_s, WARM_UP_S)
+        if self.at_s < warm_s + ENOUGH_SAMPLES * SAMPLE_S:
+            raise Wrong("so few jobs warm nothing up")
+        lines, wrongs = flat.verdicts(self.rows, warm_s)
         for line in lines:
             print("hours: " + line, flush=True)
         self.drain()

@@ -24,7 +24,7 @@ proof-disk: all
 	@$(PROOF_CRASH) --victim daemon --lossy
 
 # The clock: set back and forth under load, and eight hours in some minutes.
-# Ten million jobs need about twenty minutes on two quiet cores.
+# A job costs some 60 us of CPU: ten million want a machine that is quiet.
 PROOF_JOBS = 10000000
 PROOF_HOURS_SECONDS = 2400
 PROOFS += proof-clock proof-hours
