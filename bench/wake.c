@@ -53,15 +53,16 @@ static void submit_jobs(struct place *p, size_t count)
 {
 	static char body[16 + BATCH * 3];
 	const char *at;
-	size_t have = 0;
+	size_t have = 0, length;
 
 	p->jobs = calloc(count + BATCH, sizeof(*p->jobs));
 	if (!p->jobs)
 		give_up("no memory for %zu ids", count);
-	strcpy(body, "{\"jobs\":[{}");
+	length = (size_t)snprintf(body, sizeof(body), "{\"jobs\":[{}");
 	for (int i = 1; i < BATCH; i++)
-		strcat(body, ",{}");
-	strcat(body, "]}");
+		length += (size_t)snprintf(body + length,
+					   sizeof(body) - length, ",{}");
+	(void)snprintf(body + length, sizeof(body) - length, "]}");
 	while (have < count)
 		for (at = ask(&p->server, "POST", "/v1/jobs:batch", body);
 		     (at = strstr(at, "{\"id\":\"")); at += 7)

@@ -14,6 +14,6 @@ static void on_abort(int number)
 __attribute__((constructor))
 static void watch_the_end(void)
 {
-	at_quick_exit(__gcov_dump);
+	(void)at_quick_exit(__gcov_dump);
 	signal(SIGABRT, on_abort);
 }
