@@ -14,11 +14,11 @@
 
 #include "bench/ask.h"
 #include "bench/load.h"
+#include "bench/options.h"
 #include "bench/process.h"
 #include "bench/report.h"
 #include "bench/walk.h"
 
-#include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -206,34 +206,21 @@ static void report(const struct measured *ours, int rounds)
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "jobs", required_argument, NULL, 'j' },
-		{ "rounds", required_argument, NULL, 'r' },
-		{ "seconds", required_argument, NULL, 's' },
-		{ "json", no_argument, NULL, 'J' }, { 0 }
-	};
 	static struct measured ours;
 	struct server heygend = { 0 };
-	int rounds = 5, option;
-	size_t jobs = 10000;
+	size_t jobs = 10000, rounds = 5;
 	double seconds = 1.5;
-	bool json = false;
 	struct walk w;
+	const struct bench_option table[] = {
+		{ "jobs", .number = &jobs },
+		{ "rounds", .number = &rounds },
+		{ "seconds", .real = &seconds },
+		{ 0 }
+	};
+	bool json = options_take(argc, argv, table);
 
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (option == 'j')
-			jobs = strtoul(optarg, NULL, 10);
-		else if (option == 'r')
-			rounds = atoi(optarg);
-		else if (option == 's')
-			seconds = atof(optarg);
-		else if (option == 'J')
-			json = true;
-		else
-			return 64;
-	}
-	if (jobs < 1 || rounds < 1 || rounds > ROUNDS_MAX || !(seconds > 0))
-		return 64;
+	if (rounds > ROUNDS_MAX)
+		give_up("at most %d rounds", ROUNDS_MAX);
 	report_begin("beside", "GET /status?job_id= of other servers", json);
 	start_heygend(&heygend, jobs);
 	walk(&heygend, jobs, jobs, &w);

@@ -7,16 +7,15 @@
 #include "config.h"
 
 #include "bench/ask.h"
+#include "bench/options.h"
 #include "bench/process.h"
 #include "bench/report.h"
 
-#include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#define SIZES 8
 #define WORKERS 2
 #define SETTLED_S 5			/* the first rows of all have passed */
 #define DEADLINE_S 300
@@ -87,31 +86,18 @@ static void measure(size_t jobs, double seconds)
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "jobs", required_argument, NULL, 'j' },
-		{ "seconds", required_argument, NULL, 's' },
-		{ "json", no_argument, NULL, 'J' }, { 0 }
-	};
-	size_t jobs[SIZES] = { 100, 1000, 10000, 100000 }, count = 0;
+	struct sizes jobs = { .at = { 100, 1000, 10000, 100000 }, .count = 4 };
 	double seconds = 10;
-	bool json = false;
-	int option;
+	const struct bench_option table[] = {
+		{ "jobs", .sizes = &jobs },
+		{ "seconds", .real = &seconds },
+		{ 0 }
+	};
+	bool json = options_take(argc, argv, table);
 
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (option == 'j' && count < SIZES)
-			jobs[count++] = strtoul(optarg, NULL, 10);
-		else if (option == 's')
-			seconds = atof(optarg);
-		else if (option == 'J')
-			json = true;
-		else
-			return 64;
-	}
-	if (count == 0)
-		count = 4;
 	report_begin("cpu", "what running jobs cost by themselves", json);
-	for (size_t i = 0; i < count; i++)
-		measure(jobs[i], seconds);
+	for (size_t i = 0; i < jobs.count; i++)
+		measure(jobs.at[i], seconds);
 	report_end();
 	return 0;
 }

@@ -11,11 +11,11 @@
 
 #include "bench/ask.h"
 #include "bench/load.h"
+#include "bench/options.h"
 #include "bench/process.h"
 #include "bench/report.h"
 #include "bench/walk.h"
 
-#include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +23,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SIZES 8
 #define IDS 20000
 #define SUBMISSIONS 5000
 #define SUBMIT_CONNECTIONS 64
@@ -55,7 +54,7 @@ static const struct {
 	[STORE] = { "jobs.db", "MiB" },
 };
 
-static double found[NUMBERS][SIZES];
+static double found[NUMBERS][SIZES_MAX];
 
 /* --- jobs ------------------------------------------------------------------------- */
 
@@ -223,42 +222,31 @@ static void report(const size_t *jobs, size_t count)
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "jobs", required_argument, NULL, 'j' },
-		{ "seconds", required_argument, NULL, 's' },
-		{ "json", no_argument, NULL, 'J' }, { 0 }
-	};
-	size_t jobs[SIZES] = { 1000, 10000, 100000, 1000000 };
-	size_t count = 0, have = 0;
+	struct sizes jobs = { .at = { 1000, 10000, 100000, 1000000 },
+			      .count = 4 };
 	struct server server = { 0 };
 	double seconds = 1.5;
-	bool json = false;
-	int option;
+	size_t have = 0;
+	const struct bench_option table[] = {
+		{ "jobs", .sizes = &jobs },
+		{ "seconds", .real = &seconds },
+		{ 0 }
+	};
+	bool json = options_take(argc, argv, table);
 
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (option == 'j' && count < SIZES)
-			jobs[count++] = strtoul(optarg, NULL, 10);
-		else if (option == 's')
-			seconds = atof(optarg);
-		else if (option == 'J')
-			json = true;
-		else
-			return 64;
-	}
-	if (count == 0)
-		count = 4;
-	for (size_t i = 0; i < count; i++)
-		if (jobs[i] < (i > 0 ? jobs[i - 1] + SUBMISSIONS : 1000))
+	for (size_t i = 0; i < jobs.count; i++)
+		if (jobs.at[i] <
+		    (i > 0 ? jobs.at[i - 1] + SUBMISSIONS : 1000))
 			give_up("sizes begin at 1000 and grow by more than %d",
 				SUBMISSIONS);
 	report_begin("growth", "the same requests on more and more jobs",
 		     json);
 	server_heygend(&server, settings);
-	for (size_t i = 0; i < count; i++) {
-		measure(&server, have, jobs[i], seconds, i);
-		have = jobs[i] + SUBMISSIONS;
+	for (size_t i = 0; i < jobs.count; i++) {
+		measure(&server, have, jobs.at[i], seconds, i);
+		have = jobs.at[i] + SUBMISSIONS;
 	}
-	report(jobs, count);
+	report(jobs.at, jobs.count);
 	server_remove(&server);
 	report_end();
 	return 0;

@@ -36,6 +36,8 @@ BENCH_SERVER = \
 	%D%/ask.h \
 	%D%/load.c \
 	%D%/load.h \
+	%D%/options.c \
+	%D%/options.h \
 	%D%/process.c \
 	%D%/process.h \
 	%D%/report.c \

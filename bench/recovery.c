@@ -11,9 +11,9 @@
 
 #include "bench/ask.h"
 #include "bench/load.h"
+#include "bench/options.h"
 #include "bench/report.h"
 
-#include <getopt.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -22,7 +22,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SIZES 8
 #define WORKERS 2
 #define RUNNING_MAX 10000
 #define REQUESTS 2000			/* sent before the kill */
@@ -169,38 +168,28 @@ static void report(size_t jobs, size_t running, const struct found *found)
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "jobs", required_argument, NULL, 'j' },
-		{ "json", no_argument, NULL, 'J' }, { 0 }
-	};
-	size_t jobs[SIZES] = { 1000, 10000, 100000, 1000000 }, count = 0;
+	struct sizes jobs = { .at = { 1000, 10000, 100000, 1000000 },
+			      .count = 4 };
 	struct server server = { 0 };
 	uint64_t late = 0;
-	bool json = false;
-	int option;
+	const struct bench_option table[] = {
+		{ "jobs", .sizes = &jobs },
+		{ 0 }
+	};
+	bool json = options_take(argc, argv, table);
 
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (option == 'j' && count < SIZES)
-			jobs[count++] = strtoul(optarg, NULL, 10);
-		else if (option == 'J')
-			json = true;
-		else
-			return 64;
-	}
-	if (count == 0)
-		count = 4;
 	report_begin("recovery", "a start after kill -9, beside one after a stop",
 		     json);
-	for (size_t i = 0; i < count; i++) {
-		size_t have = i > 0 ? jobs[i - 1] + (size_t)late : 0;
-		size_t running = jobs[i] / 2 < RUNNING_MAX ? jobs[i] / 2
+	for (size_t i = 0; i < jobs.count; i++) {
+		size_t have = i > 0 ? jobs.at[i - 1] + (size_t)late : 0;
+		size_t running = jobs.at[i] / 2 < RUNNING_MAX ? jobs.at[i] / 2
 							   : RUNNING_MAX;
 		struct found found;
 
-		if (jobs[i] < have || running < WORKERS)
+		if (jobs.at[i] < have || running < WORKERS)
 			give_up("sizes must grow");
-		found = measure(&server, have, jobs[i], running, &late);
-		report(jobs[i], running, &found);
+		found = measure(&server, have, jobs.at[i], running, &late);
+		report(jobs.at[i], running, &found);
 	}
 	server_remove(&server);
 	report_end();

@@ -10,11 +10,11 @@
 #include "config.h"
 
 #include "bench/ask.h"
+#include "bench/options.h"
 #include "bench/process.h"
 #include "bench/report.h"
 
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -196,27 +196,16 @@ static void measure_cpu(const struct server *server, double seconds)
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "jobs", required_argument, NULL, 'j' },
-		{ "seconds", required_argument, NULL, 's' },
-		{ "json", no_argument, NULL, 'J' }, { 0 }
-	};
 	struct server server = { 0 };
 	size_t jobs = 100000;
 	double seconds = 15;
-	bool json = false;
-	int option;
+	const struct bench_option table[] = {
+		{ "jobs", .number = &jobs },
+		{ "seconds", .real = &seconds },
+		{ 0 }
+	};
+	bool json = options_take(argc, argv, table);
 
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (option == 'j')
-			jobs = strtoul(optarg, NULL, 10);
-		else if (option == 's')
-			seconds = atof(optarg);
-		else if (option == 'J')
-			json = true;
-		else
-			return 64;
-	}
 	report_begin("running", "commands beside running jobs", json);
 	start_jobs(&server, jobs);
 	measure_cpu(&server, seconds);

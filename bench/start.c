@@ -9,10 +9,10 @@
 #include "config.h"
 
 #include "bench/ask.h"
+#include "bench/options.h"
 #include "bench/process.h"
 #include "bench/report.h"
 
-#include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -139,35 +139,23 @@ static void measure_store(struct server *server, size_t from, size_t jobs)
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "jobs", required_argument, NULL, 'j' },
-		{ "idle", required_argument, NULL, 'i' },
-		{ "json", no_argument, NULL, 'J' }, { 0 }
-	};
-	size_t jobs[8] = { 1000, 10000, 100000, 1000000 }, count = 0;
+	struct sizes jobs = { .at = { 1000, 10000, 100000, 1000000 },
+			      .count = 4 };
 	struct server server = { 0 };
 	double idle = 15;
-	bool json = false;
-	int option;
+	const struct bench_option table[] = {
+		{ "jobs", .sizes = &jobs },
+		{ "idle", .real = &idle },
+		{ 0 }
+	};
+	bool json = options_take(argc, argv, table);
 
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (option == 'j' && count < 8)
-			jobs[count++] = strtoul(optarg, NULL, 10);
-		else if (option == 'i')
-			idle = atof(optarg);
-		else if (option == 'J')
-			json = true;
-		else
-			return 64;
-	}
-	if (count == 0)
-		count = 4;
 	report_begin("start", "start-up, and what idleness costs", json);
 	measure_empty();
 	measure_idle(idle);
 	server_heygend(&server, settings);
-	for (size_t i = 0; i < count; i++)
-		measure_store(&server, i > 0 ? jobs[i - 1] : 0, jobs[i]);
+	for (size_t i = 0; i < jobs.count; i++)
+		measure_store(&server, i > 0 ? jobs.at[i - 1] : 0, jobs.at[i]);
 	server_remove(&server);
 	report_end();
 	return 0;

@@ -10,11 +10,11 @@
 
 #include "bench/ask.h"
 #include "bench/load.h"
+#include "bench/options.h"
 #include "bench/process.h"
 #include "bench/report.h"
 #include "bench/server.h"
 
-#include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -147,31 +147,18 @@ static void measure(size_t jobs, double seconds)
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "jobs", required_argument, NULL, 'j' },
-		{ "seconds", required_argument, NULL, 's' },
-		{ "json", no_argument, NULL, 'J' }, { 0 }
-	};
-	size_t jobs[8] = { 100000, 1000000 }, count = 0;
+	struct sizes jobs = { .at = { 100000, 1000000 }, .count = 2 };
 	double seconds = 2;
-	bool json = false;
-	int option;
+	const struct bench_option table[] = {
+		{ "jobs", .sizes = &jobs },
+		{ "seconds", .real = &seconds },
+		{ 0 }
+	};
+	bool json = options_take(argc, argv, table);
 
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (option == 'j' && count < 8)
-			jobs[count++] = strtoul(optarg, NULL, 10);
-		else if (option == 's')
-			seconds = atof(optarg);
-		else if (option == 'J')
-			json = true;
-		else
-			return 64;
-	}
-	if (count == 0)
-		count = 2;
 	report_begin("status", "GET /status beside a constant", json);
-	for (size_t i = 0; i < count; i++)
-		measure(jobs[i], seconds);
+	for (size_t i = 0; i < jobs.count; i++)
+		measure(jobs.at[i], seconds);
 	report_end();
 	return 0;
 }

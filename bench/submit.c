@@ -10,11 +10,11 @@
 
 #include "bench/ask.h"
 #include "bench/load.h"
+#include "bench/options.h"
 #include "bench/process.h"
 #include "bench/report.h"
 #include "sql/sql.h"
 
-#include <getopt.h>
 #include <sqlite3.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -302,32 +302,22 @@ static void report(const struct way *way, struct found *found, int rounds,
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "seconds", required_argument, NULL, 's' },
-		{ "rounds", required_argument, NULL, 'r' },
-		{ "json", no_argument, NULL, 'J' }, { 0 }
-	};
 	static const struct way ways[] = {
 		{ "64 connections", SINGLE_CONNECTIONS, 1, single_request },
 		{ "batches of 1000", BATCH_CONNECTIONS, BATCH, batch_request },
 	};
 	static struct found found;
 	double seconds = 2;
-	int rounds = 5, option;
-	bool json = false;
+	size_t rounds = 5;
+	const struct bench_option table[] = {
+		{ "seconds", .real = &seconds },
+		{ "rounds", .number = &rounds },
+		{ 0 }
+	};
+	bool json = options_take(argc, argv, table);
 
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (option == 's')
-			seconds = atof(optarg);
-		else if (option == 'r')
-			rounds = atoi(optarg);
-		else if (option == 'J')
-			json = true;
-		else
-			return 64;
-	}
-	if (rounds < 1 || rounds > ROUNDS_MAX || !(seconds > 0))
-		return 64;
+	if (rounds > ROUNDS_MAX)
+		give_up("at most %d rounds", ROUNDS_MAX);
 	report_begin("submit", "jobs taken in, beside bare SQLite", json);
 	measure(&ways[0], seconds, rounds, &found);
 	report(&ways[0], &found, rounds, WANTED_AT_LEAST, 0.5);

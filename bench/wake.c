@@ -15,9 +15,9 @@
 
 #include "bench/ask.h"
 #include "bench/crowd.h"
+#include "bench/options.h"
 #include "bench/report.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +25,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SIZES 8
 #define SPARE_THREADS 96		/* 32 are never held, some are for us */
 #define REST_MS 30
 #define REST_MAX_S 5
@@ -301,37 +300,20 @@ static void measure_size(size_t watchers, size_t ends)
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "watchers", required_argument, NULL, 'w' },
-		{ "ends", required_argument, NULL, 'e' },
-		{ "json", no_argument, NULL, 'J' }, { 0 }
-	};
-	size_t watchers[SIZES] = { 1, 10, 100, 1000, 10000 }, count = 0;
+	struct sizes watchers = { .at = { 1, 10, 100, 1000, 10000 },
+				  .count = 5 };
 	size_t ends = 100;
-	bool json = false;
-	int option;
+	const struct bench_option table[] = {
+		{ "watchers", .sizes = &watchers },
+		{ "ends", .number = &ends },
+		{ 0 }
+	};
+	bool json = options_take(argc, argv, table);
 
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (option == 'w' && count < SIZES)
-			watchers[count++] = strtoul(optarg, NULL, 10);
-		else if (option == 'e')
-			ends = strtoul(optarg, NULL, 10);
-		else if (option == 'J')
-			json = true;
-		else
-			return 64;
-	}
-	if (count == 0)
-		count = 5;
-	if (ends < 1)
-		return 64;
 	report_begin("wake", "from the answer that ends a job to its watchers",
 		     json);
-	for (size_t i = 0; i < count; i++) {
-		if (watchers[i] < 1)
-			return 64;
-		measure_size(watchers[i], ends);
-	}
+	for (size_t i = 0; i < watchers.count; i++)
+		measure_size(watchers.at[i], ends);
 	report_end();
 	return 0;
 }

@@ -1,0 +1,71 @@
+#include "config.h"
+
+#include "bench/options.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define USAGE 64
+
+static void complain(const char *program, const char *option, const char *what)
+{
+	fprintf(stderr, "%s: %s: %s\n", program, option, what);
+	exit(USAGE);
+}
+
+static double value_of(const char *text)
+{
+	char *end;
+	double value;
+
+	errno = 0;
+	value = strtod(text, &end);
+	return errno == 0 && end != text && *end == '\0' ? value : 0;
+}
+
+static void take_size(struct sizes *sizes, size_t value)
+{
+	if (!sizes->given)
+		sizes->count = 0;
+	sizes->given = true;
+	if (sizes->count < SIZES_MAX)
+		sizes->at[sizes->count++] = value;
+}
+
+static void take(const struct bench_option *option, double value)
+{
+	if (option->sizes)
+		take_size(option->sizes, (size_t)value);
+	if (option->number)
+		*option->number = (size_t)value;
+	if (option->real)
+		*option->real = value;
+}
+
+bool options_take(int argc, char **argv, const struct bench_option *table)
+{
+	bool json = false;
+
+	for (int i = 1; i < argc; i++) {
+		const struct bench_option *option = table;
+		double value;
+
+		if (strcmp(argv[i], "--json") == 0) {
+			json = true;
+			continue;
+		}
+		while (option->name && (strncmp(argv[i], "--", 2) != 0 ||
+					strcmp(argv[i] + 2, option->name) != 0))
+			option++;
+		if (!option->name)
+			complain(argv[0], argv[i], "no such option");
+		value = i + 1 < argc ? value_of(argv[i + 1]) : 0;
+		if (!(value > 0) || (!option->real && value < 1))
+			complain(argv[0], argv[i], "needs a number above 0");
+		take(option, value);
+		i++;
+	}
+	return json;
+}
