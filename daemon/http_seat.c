@@ -331,7 +331,7 @@ static bool is_starved(int error)
  * in than there were.  The library itself would ask again without end. */
 static void starve(struct seats *s)
 {
-	struct timespec rest = { .tv_nsec = STARVED_REST_MS * 1000000 };
+	struct timespec rest = { .tv_nsec = STARVED_REST_MS * 1000000L };
 	int error = errno, count = seats_count(s);
 
 	if (s->starved_ms == 0)
