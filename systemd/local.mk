@@ -6,8 +6,7 @@ CLEANFILES += %D%/heygend.service
 
 %D%/heygend.service: %D%/heygend.service.in Makefile
 	$(AM_V_GEN)$(MKDIR_P) %D% && \
-	$(SED) -e 's|[@]sbindir@|$(sbindir)|g' \
-	       -e 's|[@]UNIT_OPTIONS@|$(UNIT_OPTIONS)|g' \
+	$(SED) -e 's|[@]UNIT_COMMAND@|$(UNIT_COMMAND)|g' \
 	       -e 's|[@]UNIT_TYPE@|$(UNIT_TYPE)|g' \
 	       -e '$(UNIT_EDIT)' \
 	       '$(srcdir)/%D%/heygend.service.in' >$@.tmp && mv $@.tmp $@

@@ -38,8 +38,7 @@ class Unit(unittest.TestCase):
         return re.search(r"^%s=(.*)$" % key, self.text, re.M).group(1)
 
     def test_nothing_is_left_to_be_filled_in(self):
-        self.assertNotIn("@sbindir@", self.text)
-        self.assertNotIn("@UNIT", self.text)
+        self.assertNotIn("@UNIT_COMMAND", self.text)
 
     def test_a_manager_that_does_not_send_the_hangup_is_told_to(self):
         kind = self.value("Type")
