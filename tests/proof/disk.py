@@ -79,6 +79,10 @@ class Disk:
                 slowest = max(slowest, time.monotonic() - begun)
         return slowest
 
+    def sync(self):
+        """All of it."""
+        run("sync", "--file-system", self.path)
+
     # --- full ---------------------------------------------------------------
 
     @property

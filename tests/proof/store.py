@@ -328,6 +328,15 @@ class SickArena(Arena):
         return ""
 
 
+def stands_still(pid):
+    """Each of its threads is stopped."""
+    states = set()
+    for task in os.listdir("/proc/%d/task" % pid):
+        with open("/proc/%d/task/%s/stat" % (pid, task)) as stat:
+            states.add(stat.read().rpartition(")")[2].split()[0])
+    return states == {"T"}
+
+
 def part_of(values, share):
     return sorted(values)[min(len(values) - 1, int(len(values) * share))]
 
@@ -370,7 +379,16 @@ class Broken(SickArena):
         self.lossy = True
 
     def sicken(self):
-        self.disk.give_up()
+        """With nothing under way: ext4 itself loses what fdatasync has just
+        said yes to, if its journal is given up at that moment."""
+        pid = self.daemon.process.pid
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            until(lambda: stands_still(pid), "that the daemon stands still")
+            self.disk.sync()
+            self.disk.give_up()
+        finally:
+            os.kill(pid, signal.SIGCONT)
 
     def ordeal(self):
         self.bring_down(self.random.random() < 0.5)

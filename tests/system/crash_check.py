@@ -210,8 +210,10 @@ class Job:
                 shown["stage"], shown["started_at"], shown["finished_at"],
                 shown["error"], shown["last_error"])
         if shown["version"] < self.version:
-            raise Wrong("the version of %s went from %d back to %d" %
-                        (self.id, self.version, shown["version"]))
+            raise Wrong("the version of %s went from %d back to %d: %r, %r; "
+                        "shown now: %r" % (
+                            self.id, self.version, shown["version"],
+                            self.trace, self.face, shown))
         if shown["version"] == self.version and face != self.face:
             raise Wrong("version %d of %s was %r and is %r" %
                         (self.version, self.id, self.face, face))

@@ -339,7 +339,7 @@ class Client(threading.Thread):
     def bulk_again(self, again, jobs, verb, key):
         if again.done:
             return self.bulk_replayed(jobs, verb, key)
-        if any(job.touched or job.maybe for job in jobs):
+        if any(job.touched or job.maybe or job.deleted for job in jobs):
             return True			# they have moved on
         return self.bulk_done(again, jobs, verb, key)
 
