@@ -1,4 +1,5 @@
-/* replay.c -- feeds a target every file of its corpus, a test each. */
+/* replay.c -- feeds a target every file of its corpus, a test each; what
+ * fuzzing found, in found/, is one. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,28 +31,54 @@ static void replay(const char *path)
 	free(data);
 }
 
-static int is_file(const struct dirent *entry)
+static int is_visible(const struct dirent *entry)
 {
 	return entry->d_name[0] != '.';
+}
+
+static int list(const char *folder, struct dirent ***entries_out)
+{
+	int count = scandir(folder, entries_out, is_visible, alphasort);
+
+	if (count < 0)
+		die(folder);
+	return count;
+}
+
+/* All that fuzzing found worth keeping is one test. */
+static void replay_all(const char *folder)
+{
+	struct dirent **entries;
+	int count = list(folder, &entries);
+	char path[4096];
+
+	for (int i = 0; i < count; i++) {
+		snprintf(path, sizeof(path), "%s/%s", folder,
+			 entries[i]->d_name);
+		replay(path);
+		free(entries[i]);
+	}
+	free(entries);
 }
 
 int main(void)
 {
 	const char *source = getenv("HG_SRCDIR");
 	struct dirent **entries;
-	char folder[2048], path[4096];
+	char folder[2048], path[3072];
 	int count;
 
 	snprintf(folder, sizeof(folder), "%s/tests/fuzz/corpus/%s",
 		 source ? source : ".", fuzz_name);
-	count = scandir(folder, &entries, is_file, alphasort);
-	if (count < 0)
-		die(folder);
+	count = list(folder, &entries);
 	printf("1..%d\n", count);
 	for (int i = 0; i < count; i++) {
 		snprintf(path, sizeof(path), "%s/%s", folder,
 			 entries[i]->d_name);
-		replay(path);
+		if (strcmp(entries[i]->d_name, "found") == 0)
+			replay_all(path);
+		else
+			replay(path);
 		printf("ok %d - %s takes %s\n", i + 1, fuzz_name,
 		       entries[i]->d_name);
 		fflush(stdout);
