@@ -11,10 +11,16 @@ import errno
 import mmap
 import os
 import tempfile
+import unittest
 
-from heygend import BUILDDIR, SANITIZER
+from heygend import BUILDDIR, SANITIZER, Daemon
 
 SHIM = os.path.join(BUILDDIR, "tests", "unit", ".libs", "test_refuse_shim.so")
+
+
+IDLE = {"status.default_job": "off", "jobs.workers": 1, "http.threads": 40,
+        "test.clock": "manual", "log.level": "info",
+        "simulation.error_rate": 0}
 
 
 def unavailable():
@@ -76,3 +82,21 @@ class Refusal:
 
     def __exit__(self, *_):
         self.end()
+
+
+class Refused(unittest.TestCase):
+    program = "heygend"
+    maxDiff = None
+
+    @classmethod
+    def setUpClass(cls):
+        if unavailable():
+            raise unittest.SkipTest(unavailable())
+        cls.refusal = Refusal(cls.program)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.refusal.close()
+
+    def given(self, settings=IDLE, **more):
+        return Daemon(dict(settings), env=self.refusal.env, **more)

@@ -4,32 +4,9 @@ the Nth time it asks, for every N, it says so and loses nothing."""
 import errno
 import os
 import signal
-import unittest
 
-from heygend import DEADLINE, Daemon, main, until
-from refuse import Refusal, unavailable
-
-IDLE = {"status.default_job": "off", "jobs.workers": 1, "http.threads": 40,
-        "test.clock": "manual", "log.level": "info",
-        "simulation.error_rate": 0}
-
-
-class Refused(unittest.TestCase):
-    program = "heygend"
-    maxDiff = None
-
-    @classmethod
-    def setUpClass(cls):
-        if unavailable():
-            raise unittest.SkipTest(unavailable())
-        cls.refusal = Refusal(cls.program)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.refusal.close()
-
-    def given(self, settings=IDLE, **more):
-        return Daemon(dict(settings), env=self.refusal.env, **more)
+from heygend import DEADLINE, main, until
+from refuse import IDLE, Refused
 
 
 class Start(Refused):

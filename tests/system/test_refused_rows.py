@@ -1,0 +1,108 @@
+#!/usr/bin/env python3
+"""A change that the database refuses for its own sake, for ever, costs that
+change and no other: not the turn it came in, not the daemon."""
+import os
+import sqlite3
+import threading
+
+from heygend import Case, main, until
+
+POISON = """CREATE TRIGGER poison BEFORE %s ON job
+WHEN NEW.title = 'poison' %s
+BEGIN SELECT RAISE(ABORT, 'poisoned'); END"""
+
+
+class RefusedRows(Case):
+    settings = {"test.clock": "manual", "status.default_job": "off",
+                "simulation.error_rate": 0, "jobs.workers": 1,
+                "jobs.slots": 8}
+
+    @classmethod
+    def tearDownClass(cls):
+        try:			# the log has errors, and should
+            cls.daemon.stop(clean_log=False)
+        finally:
+            cls.daemon.remove()
+
+    def sql(self, text):
+        db = sqlite3.connect(os.path.join(self.daemon.state_dir, "jobs.db"),
+                             timeout=10)
+        with db:
+            db.execute(text)
+        db.close()
+
+    def poisoned(self, what, when=""):
+        self.sql(POISON % (what, when))
+        self.addCleanup(self.sql, "DROP TRIGGER IF EXISTS poison")
+
+    def submit(self, title, ms=1000):
+        return self.daemon.submit(title=title,
+                                  simulate={"duration_ms": ms})["id"]
+
+    def test_a_command_that_cannot_be_stored_fails_alone(self):
+        d = self.daemon
+        self.poisoned("INSERT")
+        answers = {}
+
+        def ask(n):
+            title = "poison" if n % 5 == 0 else "good"
+            answers[n] = title, d.post("/v1/jobs", {"title": title})
+        threads = [threading.Thread(target=ask, args=(n,)) for n in range(40)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for title, answer in answers.values():
+            if title == "poison":
+                self.problem(answer, 500, "internal")
+            else:
+                self.assertEqual(answer.status, 202)
+                self.assertEqual(d.get("/v1/jobs/" +
+                                       answer.json["id"]).status, 200)
+        self.assertEqual(d.get("/readyz").status, 200)
+        self.assertIn("command.failed", d.log())
+        d.post("/v1/jobs:cancel", {"ids": [
+            a.json["id"] for t, a in answers.values() if t == "good"]})
+
+    def test_a_batch_with_one_such_job_stores_none_of_it(self):
+        d = self.daemon
+        self.poisoned("INSERT")
+        before = d.get("/v1/queue").json["counts"]
+        self.problem(d.post("/v1/jobs:batch", {"jobs": [
+            {"title": "good"}, {"title": "poison"}]}), 500, "internal")
+        self.assertEqual(d.get("/v1/queue").json["counts"], before)
+
+    def test_an_end_that_cannot_be_stored_is_an_internal_error(self):
+        d = self.daemon
+        bad, good = self.submit("poison"), self.submit("good")
+        d.advance(0)
+        self.poisoned("UPDATE", "AND NEW.state = 'completed'")
+        d.advance(1000)
+        self.assertEqual(d.state(good), "completed")
+        job = d.job(bad)
+        self.assertEqual((job["state"], job["error"]["code"]),
+                         ("error", "internal"))
+        self.assertIn("record.failed", d.log())
+
+    def test_a_record_that_can_never_be_stored_is_dropped_and_told(self):
+        d = self.daemon
+        bad, good = self.submit("poison"), self.submit("good")
+        d.advance(0)
+        self.poisoned("UPDATE")
+        d.advance(1000)
+        self.assertEqual(d.state(good), "completed")
+        self.assertEqual(d.state(bad), "running")
+        self.assertIn("record.dropped", d.log())
+        self.problem(d.verb(bad, "cancel"), 500, "internal")
+        self.assertEqual(d.get("/readyz").status, 200)
+        # a new life asks a worker again
+        self.sql("DROP TRIGGER poison")
+        d.stop(clean_log=False)
+        d.restart()
+        d.advance(1000)
+        d.advance(1000)
+        until(lambda: d.state(bad) == "completed", "that it ends")
+
+
+if __name__ == "__main__":
+    main()
