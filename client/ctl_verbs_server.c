@@ -167,14 +167,19 @@ int verb_events(struct ctl *ctl)
 			     .form = (enum form)ctl->options.form };
 	hg_job *job = NULL;
 	int code = ctl_connect(ctl);
+	hg_err e;
 
-	if (!code && hg_job_new(ctl->args[0], &job) != HG_OK) {
-		ctl_error(ctl, "cannot read the events of %s: there is no "
-			  "such job", ctl->args[0]);
-		code = CODE_UNKNOWN;
-	}
 	if (code)
 		return code;
+	e = hg_job_new(ctl->args[0], &job);
+	if (e == HG_EINVAL) {	/* no server has such an id */
+		ctl_error(ctl, "cannot read the events of %s: there is no "
+			  "such job", ctl->args[0]);
+		return CODE_UNKNOWN;
+	}
+	if (e != HG_OK)
+		return ctl_failed(ctl, ctl->client, e, "read the events of",
+				  ctl->args[0], NULL);
 	if (ev.form == FORM_TABLE)
 		ev.table = table_new(event_columns, sizeof(event_columns) /
 						    sizeof(*event_columns));

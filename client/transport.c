@@ -77,12 +77,13 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user,
 		ev.events |= EPOLLOUT;
 	if (epoll_ctl(t->epoll_fd, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd,
 		      &ev) < 0) {
-		if (errno != EEXIST && errno != ENOENT)
-			return -1;
-		if (epoll_ctl(t->epoll_fd,
+		if ((errno != EEXIST && errno != ENOENT) ||
+		    epoll_ctl(t->epoll_fd,
 			      known ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd,
-			      &ev) < 0)
+			      &ev) < 0) {
+			t->no_memory = true;	/* the turn ends it */
 			return -1;
+		}
 	}
 	curl_multi_assign(t->multi, fd, t);
 	return 0;
@@ -516,6 +517,9 @@ void hg__transport_turn(struct hg__transport *t)
 		if (msg->msg == CURLMSG_DONE && t->answer)
 			finish(t, code);
 	}
+	/* of a socket that nobody watches curl would wait to hear, for ever */
+	if (t->answer && t->no_memory)
+		finish(t, CURLE_OUT_OF_MEMORY);
 	pipe_guard_off(&guard);
 	arm_timer(t);
 }
