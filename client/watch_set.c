@@ -306,9 +306,9 @@ static void take_view(hg_watch *w, struct hg__entry *e, struct hg__view *v,
 		hg__watch_fail(w, e, err);
 		return;
 	}
-	hg__watch_start_pace(w, e);
 	if (hg__job_take(e->job, v))
 		dirty(w, e);
+	hg__watch_start_pace(w, e);	/* by what it now knows of the job */
 	if (hg__job_ended(e->job)) {
 		hg__watch_ended(w, e);
 		return;

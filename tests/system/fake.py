@@ -185,6 +185,7 @@ FEATURES = {"stream", "hold", "cursor", "bulk"}
 
 class V1(Fake):
     """Jobs are dicts on the wire's terms; change() tells everybody."""
+    hold_most = 3600		# seconds, of one job's request
 
     def __init__(self, features=FEATURES, eta_ms=None):
         self.features = set(features)
@@ -255,7 +256,8 @@ class V1(Fake):
         wait = request.query.get("wait")
         if wait and "hold" in self.features:
             headers["Preference-Applied"] = "wait=" + wait
-            self.hold(request, int(wait), lambda: job["result"] != "pending")
+            self.hold(request, min(int(wait), self.hold_most),
+                      lambda: job["result"] != "pending")
         if job["result"] == "pending" and self.retry_after is not None:
             headers["Retry-After"] = str(self.retry_after)
         return Reply(200, job, headers)

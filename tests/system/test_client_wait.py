@@ -118,6 +118,28 @@ class Layers(Base):
         waits = ["wait" in r.query for r in s.requests]
         self.assertEqual(waits[:3], [True, False, True])
 
+    def held_for_a_second(self, end_after, **job):
+        """A hold that the server ends while the job is pending, and how long
+        after it began the next request came."""
+        s = self.server({"hold"})
+        s.hold_most = 1
+        c = self.client(s, use=H.HOLD | H.ETA)
+        job = H.Job(id=s.add(**job))
+        later(end_after, s.end, job.id)
+        self.assertEqual(c.wait(job, 20000), H.OK)
+        self.assertEqual((c.stats.calls, c.stats.holds), (2, 2))
+        return s.requests[1].at - s.requests[0].at
+
+    def test_a_hold_that_ends_with_an_estimate_rests_as_long_as_it_waited(
+            self):
+        self.assertGreater(self.held_for_a_second(
+            2.6, remaining_ms=60000,
+            submitted_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            estimated_completion_at="2999-01-01T00:00:00Z"), 1.9)
+
+    def test_a_hold_that_ends_without_an_estimate_is_held_again_at_once(self):
+        self.assertLess(self.held_for_a_second(1.6), 1.5 * SLOW)
+
     def test_a_saturated_stream_is_a_hold_for_now(self):
         s = self.server({"stream", "hold"})
         c = self.client(s)
