@@ -1,0 +1,131 @@
+#!/usr/bin/env python3
+"""heygend's command line and the files it names: what makes no sense is
+refused with a sentence and a status, before anything is begun."""
+import os
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+from heygend import DEADLINE, SLOW, main, program
+
+USAGE, FAILED, CONFIG, IN_USE = 64, 1, 78, 75
+KEY = "a-key-of-sixteen-bytes\n"
+
+
+class Options(unittest.TestCase):
+    def setUp(self):
+        self.dir = tempfile.mkdtemp(prefix="heygend-options-")
+        self.addCleanup(shutil.rmtree, self.dir)
+
+    def path(self, name, text=None, mode=0o600):
+        path = os.path.join(self.dir, name)
+        if text is not None:
+            with open(path, "w") as f:
+                f.write(text)
+            os.chmod(path, mode)
+        return path
+
+    def run_it(self, *args, **more):
+        env = dict(os.environ, HOME=self.dir, **more)
+        for name in ("XDG_STATE_HOME", "STATE_DIRECTORY",
+                     "CREDENTIALS_DIRECTORY", "JOURNAL_STREAM"):
+            env.pop(name, None)
+        return subprocess.run([program("heygend"), *args], env=env, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              stdin=subprocess.DEVNULL, cwd=self.dir,
+                              timeout=DEADLINE)
+
+    def refused(self, status, sentence, *args):
+        done = self.run_it(*args)
+        self.assertEqual(done.returncode, status, done)
+        self.assertEqual(done.stdout, "")
+        self.assertIn(sentence, done.stderr)
+        self.assertTrue(done.stderr.endswith("\n"))
+
+    def test_its_version_and_its_options_are_told(self):
+        done = self.run_it("--version")
+        self.assertRegex(done.stdout, r"^heygend \d+\.\d+\.\d+\n$")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        done = self.run_it("--help")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        for option in ("--config FILE", "--set SECTION.KEY=VALUE",
+                       "--check-store", "--version"):
+            self.assertIn(option, done.stdout)
+
+    def test_a_command_line_that_makes_no_sense_is_refused(self):
+        for sentence, args in (
+                ("unexpected argument: more", ["more"]),
+                ("Try `heygend --help`", ["--nothing"]),
+                ("Try `heygend --help`", ["--config"]),
+                ("two options exclude each other",
+                 ["--version", "--check-store"]),
+                ("two options exclude each other",
+                 ["--backup", "x", "--print-config"]),
+                ("too many settings",
+                 ["--set", "jobs.slots=1"] * 200),
+                ("too many settings", ["--listen", "127.0.0.1:0"] * 200)):
+            with self.subTest(sentence=sentence):
+                self.refused(USAGE, sentence, *args)
+
+    def test_a_setting_that_is_none_is_refused(self):
+        for text in ("jobs.slots", "slots=1", "jobs.nothing=1",
+                     "jobs.slots=many", "jobs.slots=0",
+                     "http.listen=127.0.0.1:x"):
+            done = self.run_it("--set", text, "--print-config")
+            self.assertIn(done.returncode, (USAGE, CONFIG), done)
+            self.assertRegex(done.stderr, r"^heygend: .*\S\n$")
+
+    def test_a_version_that_nobody_can_read_is_a_failure(self):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([program("heygend"), "--version"],
+                                  stdout=full, timeout=DEADLINE)
+        self.assertEqual(done.returncode, FAILED)
+
+    def start(self, *args):
+        return ["--listen", "127.0.0.1:0", "--state-dir", self.path("state"),
+                *args]
+
+    def test_a_key_file_that_is_none_is_refused(self):
+        os.mkdir(self.path("folder"))
+        many = "".join("key-%d-of-sixteen-bytes\n" % n for n in range(4097))
+        for sentence, path in (
+                ("No such file", self.path("absent")),
+                ("not a regular file", self.path("folder")),
+                ("open to others", self.path("open", KEY, 0o644)),
+                ("there is no key in it", self.path("empty", "# none\n\n")),
+                ("short:2: a key is 16 to",
+                 self.path("short", KEY + "short\n")),
+                ("blank:1: a key is", self.path("blank", "a key with blanks "
+                                                "in between\n")),
+                ("many:4097: Argument list too long",
+                 self.path("many", many))):
+            with self.subTest(sentence=sentence):
+                self.refused(CONFIG, sentence, *self.start(
+                    "--set", "http.api_key_file=" + path))
+
+    def test_a_state_directory_that_cannot_be_is_refused(self):
+        self.path("file", "")
+        for sentence, dir in (
+                ("cannot make the state directory",
+                 self.path("file") + "/state"),
+                ("File name too long", "/" + "x" * 300)):
+            with self.subTest(sentence=sentence):
+                self.refused(FAILED, sentence, "--state-dir", dir,
+                             "--listen", "127.0.0.1:0")
+
+    def test_more_threads_than_descriptors_is_refused(self):
+        import resource
+
+        done = subprocess.run(
+            [program("heygend")] + self.start("--set", "http.threads=1024"),
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            timeout=DEADLINE * SLOW, preexec_fn=lambda: resource.setrlimit(
+                resource.RLIMIT_NOFILE, (600, 600)))
+        self.assertEqual((done.returncode, done.stdout), (CONFIG, ""), done)
+        self.assertIn("1024", done.stderr)
+        self.assertIn("600", done.stderr)
+
+
+if __name__ == "__main__":
+    main()
