@@ -33,6 +33,7 @@ SYSTEM_TESTS = \
 	%D%/test_wire_jobs.py \
 	%D%/test_metrics.py \
 	%D%/test_openapi.py \
+	%D%/test_options.py \
 	%D%/test_raw.py \
 	%D%/test_refusals.py \
 	%D%/test_refused_ctl.py \
