@@ -397,25 +397,32 @@ static int put_eligible(struct engine *e, uint32_t slot, int64_t eligible_ms)
 }
 
 /* Stage changes were shown and not synced: a power cut may have taken those
- * of this run.  No version and no event's number of theirs is used again. */
-static int recover_run(struct engine *e, uint32_t slot, const struct job *job)
+ * of all runs.  Their events' numbers are not used again. */
+static void skip_events(struct engine *e)
 {
-	e->turn.event_seq += JOB_STAGES;
-	return requeue(e, slot, job->losses, JOB_STAGES, "recovery");
+	for (uint32_t slot = 0; slot < board_slots(e->board); slot++) {
+		const struct job *job = board_at(e->board, slot);
+
+		if (job && job->state == JOB_RUNNING)
+			e->turn.event_seq += JOB_STAGES;
+	}
 }
 
-/* At start nothing runs yet: what the store calls running is queued again.
- * The board holds every job by now; none has a worker. */
+/* At start nothing runs yet: what the store calls running is queued again,
+ * with a version that no stage change can have shown.  The board holds every
+ * job by now; none has a worker. */
 int job_recover(struct engine *e)
 {
 	int r = 0;
 
+	skip_events(e);
 	for (uint32_t slot = 0; r == 0 && slot < board_slots(e->board);
 	     slot++) {
 		const struct job *job = board_at(e->board, slot);
 
 		if (job && job->state == JOB_RUNNING)
-			r = recover_run(e, slot, job);
+			r = requeue(e, slot, job->losses, JOB_STAGES,
+				    "recovery");
 		else if (job && job->state == JOB_QUEUED)
 			r = put_eligible(e, slot, job_eligible_ms(e, job));
 	}

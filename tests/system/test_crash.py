@@ -8,8 +8,9 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import lossy  # noqa: E402
 from crash import LOSSY_VFS, Arena  # noqa: E402
-from heygend import SANITIZER, SLOW, main  # noqa: E402
+from heygend import SANITIZER, SLOW, Daemon, main  # noqa: E402
 
 SEED = os.environ.get("HG_SEED") or str(random.randrange(1 << 32))
 ROUNDS = int(os.environ.get("HG_CRASH_ROUNDS", "25"))
@@ -35,5 +36,37 @@ class Crash(unittest.TestCase):
         self.run_arena("daemon", 15, lossy_disk=True)
 
 
+class Numbers(unittest.TestCase):
+    def test_what_was_shown_and_lost_leaves_its_numbers_unused(self):
+        if SANITIZER not in ("", "no"):
+            self.skipTest("a sanitizer wants to be loaded first")
+        if not os.path.exists(LOSSY_VFS):
+            self.skipTest("test_lossy.so has not been built")
+        daemon = Daemon({"status.default_job": "off", "jobs.slots": 16,
+                         "simulation.error_rate": 0}, env={
+            "LD_PRELOAD": os.path.abspath(LOSSY_VFS),
+            "HEYGEND_TEST_LOSSY": "1"})
+        self.addCleanup(daemon.remove)
+        daemon.start()
+        daemon.post("/v1/jobs:batch", {"jobs": [
+            {"simulate": {"duration_ms": 3000}}] * 32})
+        stages = []
+        with daemon.stream("/v1/events?after=0") as stream:
+            while len(stages) < 40:	# and no change that is synced
+                event = stream.event()
+                if event["data"]["kind"] == "stage":
+                    stages.append(int(event["id"]))
+        daemon.kill()
+        for file in ("jobs.db", "jobs.db-wal"):
+            lossy.lose(os.path.join(daemon.state_dir, file), random, True)
+        daemon.start()
+        events = daemon.get("/v1/events?after=1").json["events"]
+        again = [event["seq"] for event in events
+                 if event["kind"] == "requeued"]
+        self.assertEqual(len(again), 32)
+        self.assertGreater(min(again), max(stages))
+        daemon.stop()
+
+
 if __name__ == "__main__":
-    main(Crash)
+    main(Crash, Numbers)
