@@ -34,6 +34,7 @@ READ_S = 1.0			# no reading takes longer, whatever the disk does
 READ_P99_S = 0.15
 # a change waits for the turn under way and its own, and perhaps for a
 # checkpoint and the log that begins anew: (share, syncs)
+BUSY_S = 0.3			# a machine that has other things to do
 FSYNCS = ((0.5, 3), (0.99, 6), (1, 10))
 
 
@@ -431,7 +432,7 @@ class Slow(SickArena):
         fsync = self.delay_ms / 1000 + self.fsync_s
         for share, fsyncs in FSYNCS:
             took = part_of(self.slow_delays, share)
-            if took > fsyncs * fsync + 0.05:
+            if took > fsyncs * fsync + BUSY_S:
                 raise Wrong("%g of the changes take %.0f ms at %.0f ms a "
                             "sync" % (share, 1000 * took, 1000 * fsync))
 
