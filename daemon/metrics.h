@@ -29,13 +29,18 @@ struct route_metrics {
 	uint64_t seconds_us;		/* the sum */
 };
 
-struct metrics {
+struct metrics_counts {
 	struct route_metrics routes[METRICS_ROUTES];
 	uint64_t polls[POLL_ANSWERS];
 };
 
+struct metrics;
+
 struct metrics *metrics_new(void);
 void metrics_free(struct metrics *m);	/* NULL is fine */
+/* metrics_read -- all that was counted so far, to be freed.  NULL: there is
+ * no memory. */
+struct metrics_counts *metrics_read(const struct metrics *m);
 
 /* The statuses by_status counts, and the upper bounds of the buckets. */
 int metrics_status(size_t index);	/* 0: all others */

@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 
 #define TYPE "text/plain; version=0.0.4; charset=utf-8"
@@ -123,7 +124,7 @@ static void put_engine(struct text *t, const struct engine_stats *s)
 
 /* --- HTTP --------------------------------------------------------------------------- */
 
-static void put_requests(struct text *t, const struct metrics *m)
+static void put_requests(struct text *t, const struct metrics_counts *m)
 {
 	const char *name = "heygend_http_requests_total";
 
@@ -148,7 +149,7 @@ static uint64_t requests_of(const struct route_metrics *route)
 	return n;
 }
 
-static void put_durations(struct text *t, const struct metrics *m)
+static void put_durations(struct text *t, const struct metrics_counts *m)
 {
 	const char *name = "heygend_http_request_seconds";
 	double bounds[METRICS_BUCKETS];
@@ -171,7 +172,7 @@ static void put_durations(struct text *t, const struct metrics *m)
 }
 
 static void put_polls(struct text *t, const struct http *h,
-		      const struct metrics *m)
+		      const struct metrics_counts *m)
 {
 	describe(t, "heygend_polls_total", "counter",
 		 "Answers about one job; early: asked again before the "
@@ -237,10 +238,14 @@ static void put_process(struct text *t)
 
 void route_metrics(struct request *r)
 {
-	const struct metrics *m = http_metrics(r->http);
+	struct metrics_counts *m = metrics_read(http_metrics(r->http));
 	struct text *t = &r->reply.body;
 	struct queue_info info;
 
+	if (!m) {
+		reply_no_memory(r);
+		return;
+	}
 	r->reply.type = TYPE;
 	board_queue_info(engine_board(r->http->engine), &info);
 	put_queue(t, &info);
@@ -251,4 +256,5 @@ void route_metrics(struct request *r)
 	put_connections(t, r->http);
 	put_files(t, r->http->settings->store_state_dir);
 	put_process(t);
+	free(m);
 }
