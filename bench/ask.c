@@ -172,3 +172,32 @@ void fill(const struct server *server, size_t jobs)
 	if (load_run(&load, &result) < 0 || result.failures > 0)
 		give_up("filling with %zu jobs failed", jobs);
 }
+
+#define WORKERS 2			/* as many as heygend starts */
+#define SLOTS_MAX 100000		/* of each */
+#define RUNNING_DEADLINE_S 300
+#define SETTLED_S 5			/* the first rows of all have passed */
+
+void server_running(struct server *server, size_t jobs, size_t spare)
+{
+	size_t each = (jobs + spare + WORKERS - 1) / WORKERS;
+	char slots[32];
+	const char *const settings[] = {
+		"status.default_job=off", "jobs.max_jobs=10000000", slots,
+		"simulation.min_ms=36000000", "simulation.max_ms=72000000",
+		"simulation.error_rate=0", NULL
+	};
+	double until = now_s() + RUNNING_DEADLINE_S;
+
+	snprintf(slots, sizeof(slots), "jobs.slots=%zu",
+		 each > SLOTS_MAX ? (size_t)SLOTS_MAX : each);
+	server_heygend(server, settings);
+	fill(server, jobs);
+	while (ask_metric(server, "heygend_jobs{state=\"running\"}") <
+	       (double)jobs) {
+		if (now_s() > until)
+			give_up("the jobs did not start");
+		usleep(100000);
+	}
+	sleep(SETTLED_S);
+}

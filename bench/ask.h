@@ -27,6 +27,10 @@ size_t batch_request(void *user, uint64_t i, char *out, size_t size);
 /* fill -- submits so many jobs. */
 void fill(const struct server *server, size_t jobs);
 
+/* server_running -- a heygend whose jobs, so many, all run and go on for
+ * hours, with so many slots to spare; it has come to rest. */
+void server_running(struct server *server, size_t jobs, size_t spare);
+
 double now_s(void);			/* monotonic */
 __attribute__((noreturn, format(printf, 1, 2)))
 void give_up(const char *format, ...);

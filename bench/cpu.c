@@ -17,31 +17,6 @@
 #include <unistd.h>
 
 #define WORKERS 2
-#define SETTLED_S 5			/* the first rows of all have passed */
-#define DEADLINE_S 300
-
-static void start_jobs(struct server *server, size_t jobs)
-{
-	static char slots[32];
-	const char *const settings[] = {
-		"status.default_job=off", "jobs.max_jobs=10000000", slots,
-		"simulation.min_ms=36000000", "simulation.max_ms=72000000",
-		"simulation.error_rate=0", NULL
-	};
-	double until = now_s() + DEADLINE_S;
-
-	snprintf(slots, sizeof(slots), "jobs.slots=%zu",
-		 (jobs + WORKERS - 1) / WORKERS);
-	server_heygend(server, settings);
-	fill(server, jobs);
-	while (ask_metric(server, "heygend_jobs{state=\"running\"}") <
-	       (double)jobs) {
-		if (now_s() > until)
-			give_up("the jobs did not start");
-		usleep(100000);
-	}
-	sleep(SETTLED_S);
-}
 
 static double workers_cpu_s(const struct server *server)
 {
@@ -68,7 +43,7 @@ static void measure(size_t jobs, double seconds)
 	struct server server = { 0 };
 	double engine, all, workers, began;
 
-	start_jobs(&server, jobs);
+	server_running(&server, jobs, 0);
 	began = now_s();
 	engine = process_thread_cpu_s(server.pid);
 	all = process_cpu_s(server.pid);

@@ -23,6 +23,7 @@
 
 #define SAMPLES 20000
 #define WORKERS 2
+#define SPARE 200			/* slots for the commands' own jobs */
 
 static const char *const commands[] = { "submit", "pause", "resume", "patch",
 					"cancel" };
@@ -146,32 +147,6 @@ static void report_commands(void)
 
 /* --- the jobs ----------------------------------------------------------------------- */
 
-static void start_jobs(struct server *server, size_t jobs)
-{
-	static char slots[32];
-	const char *settings[] = {
-		"status.default_job=off", "jobs.max_jobs=10000000", slots,
-		"simulation.min_ms=36000000", "simulation.max_ms=72000000",
-		"simulation.error_rate=0",
-		NULL
-	};
-	double until = now_s() + 300;
-
-	/* room for the commands' own jobs */
-	snprintf(slots, sizeof(slots), "jobs.slots=%zu",
-		 jobs / WORKERS + 100 > 100000 ? 100000
-					       : jobs / WORKERS + 100);
-	server_heygend(server, settings);
-	fill(server, jobs);
-	while (ask_metric(server, "heygend_jobs{state=\"running\"}") <
-	       (double)jobs) {
-		if (now_s() > until)
-			give_up("the jobs did not start");
-		usleep(100000);
-	}
-	sleep(5);			/* the first rows of all have passed */
-}
-
 static void measure_cpu(const struct server *server, double seconds)
 {
 	pid_t workers[WORKERS];
@@ -207,7 +182,7 @@ int main(int argc, char **argv)
 	bool json = options_take(argc, argv, table);
 
 	report_begin("running", "commands beside running jobs", json);
-	start_jobs(&server, jobs);
+	server_running(&server, jobs, SPARE);
 	measure_cpu(&server, seconds);
 	measure_commands(&server, seconds);
 	report_commands();

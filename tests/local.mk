@@ -16,6 +16,7 @@ EXTRA_DIST += \
 	%D%/data/schema/999-next.sql \
 	%D%/data/store-1.sql \
 	%D%/demo.sh \
+	%D%/npm.sh \
 	$(NULL)
 
 # The demo is a test, too: one line of TAP, its story as comments.

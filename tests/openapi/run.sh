@@ -6,6 +6,7 @@ set -u
 here=${HG_SRCDIR:?}/tests/openapi
 work=${HG_BUILDDIR:?}/tests/openapi/npm
 document=${HG_BUILDDIR:?}/doc/openapi.json
+. "$HG_SRCDIR/tests/npm.sh"
 
 skip() {
 	echo "1..0 # SKIP $1"
@@ -15,18 +16,8 @@ skip() {
 command -v node > /dev/null || skip 'node is missing'
 command -v npm > /dev/null || skip 'npm is missing'
 
-# the package lies in the build directory, and is fetched once
-mkdir -p "$work" || exit 99
-if ! cmp -s "$here/package-lock.json" "$work/package-lock.json" ||
-   ! [ -d "$work/node_modules/@redocly/cli" ]; then
-	rm -f "$work/package.json" "$work/package-lock.json"
-	cp "$here/package.json" "$here/package-lock.json" "$work/" || exit 99
-	if ! (cd "$work" && timeout 120 npm ci --ignore-scripts --no-audit \
-		--no-fund > npm.log 2>&1); then
-		rm -f "$work/package-lock.json"
-		skip 'npm cannot fetch @redocly/cli'
-	fi
-fi
+npm_packages "$here" "$work" @redocly/cli ||
+	skip 'npm cannot fetch @redocly/cli'
 
 echo 1..1
 if REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true timeout 120 \

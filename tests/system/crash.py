@@ -30,9 +30,8 @@ from crash_check import (  # noqa: E402
     FINAL, Database, Event, Order, Wrong, check_shown)
 from crash_clients import Client, Http, Pauser, Watcher  # noqa: E402
 from heygend import (  # noqa: E402
-    BUILDDIR, Daemon, alive, program, until)
+    Daemon, alive, preload, program, until)
 
-LOSSY_VFS = os.path.join(BUILDDIR, "tests", "unit", ".libs", "test_lossy.so")
 SETTINGS = {
     "status.default_job": "off", "log.level": "info", "jobs.slots": 16,
     "jobs.restart_delay_ms": 20, "jobs.restart_delay_max_ms": 50,
@@ -58,7 +57,7 @@ class Arena:
         self.answers_all = self.lives_on = victim != "daemon"
         env = dict(env or {})
         if lossy_disk:
-            env.update(LD_PRELOAD=os.path.abspath(LOSSY_VFS),
+            env.update(LD_PRELOAD=preload("test_lossy"),
                        HEYGEND_TEST_LOSSY=str(lossy_disk))
         self.random = random.Random(seed)
         given = dict(SETTINGS)

@@ -51,6 +51,24 @@ def program(name):
     raise AssertionError("%s has not been built below %s" % (name, BUILDDIR))
 
 
+def preload(name):
+    """The LD_PRELOAD that is a library of tests/unit; where there can be
+    none the test, or the whole class, is skipped."""
+    path = os.path.join(BUILDDIR, "tests", "unit", ".libs", name + ".so")
+    if SANITIZER not in ("", "no"):
+        raise unittest.SkipTest("a sanitizer wants to be loaded first")
+    if not os.path.exists(path):
+        raise unittest.SkipTest(name + ".so has not been built")
+    return os.path.abspath(path)
+
+
+def write_whole(path, text):
+    """In one piece: whoever reads it reads the old or the new, never half."""
+    with open(path + ".new", "w") as file:
+        file.write(text)
+    os.rename(path + ".new", path)
+
+
 def until(condition, what="the condition", deadline=DEADLINE, step=0.01):
     """Waits until condition() is true and returns what it returned."""
     end = time.monotonic() + deadline

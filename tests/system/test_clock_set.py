@@ -10,10 +10,9 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from heygend import BUILDDIR, SANITIZER, Daemon, main, until  # noqa: E402
+from heygend import Daemon, main, preload, until  # noqa: E402
 from test_life import ms  # noqa: E402
 
-SHIM = os.path.join(BUILDDIR, "tests", "unit", ".libs", "test_clock_shim.so")
 HOUR = 3600 * 1000
 SETTINGS = {"status.default_job": "off", "jobs.workers": 1, "jobs.slots": 2,
             "jobs.worker_timeout_s": 3, "jobs.restart_delay_ms": 4000,
@@ -27,15 +26,12 @@ def text(wall_ms):
 
 class ClockSet(unittest.TestCase):
     def setUp(self):
-        if SANITIZER not in ("", "no"):
-            self.skipTest("a sanitizer wants to be loaded first")
-        if not os.path.exists(SHIM):
-            self.skipTest("test_clock_shim.so has not been built")
+        shim = preload("test_clock_shim")
         self.daemon = Daemon(SETTINGS)
         self.addCleanup(self.daemon.remove)
         self.clock_path = os.path.join(self.daemon.dir, "clock")
         self.set_clock(0)
-        self.daemon.env.update(LD_PRELOAD=os.path.abspath(SHIM),
+        self.daemon.env.update(LD_PRELOAD=shim,
                                HEYGEND_TEST_CLOCK=self.clock_path)
         self.daemon.start()
 

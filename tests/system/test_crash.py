@@ -9,8 +9,8 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import lossy  # noqa: E402
-from crash import LOSSY_VFS, Arena  # noqa: E402
-from heygend import SANITIZER, SLOW, Daemon, main  # noqa: E402
+from crash import Arena  # noqa: E402
+from heygend import SLOW, Daemon, main, preload  # noqa: E402
 
 SEED = os.environ.get("HG_SEED") or str(random.randrange(1 << 32))
 ROUNDS = int(os.environ.get("HG_CRASH_ROUNDS", "25"))
@@ -29,22 +29,16 @@ class Crash(unittest.TestCase):
         self.run_arena("worker", 10)
 
     def test_a_disk_that_loses_what_was_not_synced_loses_nothing_else(self):
-        if SANITIZER not in ("", "no"):
-            self.skipTest("a sanitizer wants to be loaded first")
-        if not os.path.exists(LOSSY_VFS):
-            self.skipTest("test_lossy.so has not been built")
+        preload("test_lossy")
         self.run_arena("daemon", 15, lossy_disk=True)
 
 
 class Numbers(unittest.TestCase):
     def test_what_was_shown_and_lost_leaves_its_numbers_unused(self):
-        if SANITIZER not in ("", "no"):
-            self.skipTest("a sanitizer wants to be loaded first")
-        if not os.path.exists(LOSSY_VFS):
-            self.skipTest("test_lossy.so has not been built")
+        lossy_vfs = preload("test_lossy")
         daemon = Daemon({"status.default_job": "off", "jobs.slots": 16,
                          "simulation.error_rate": 0}, env={
-            "LD_PRELOAD": os.path.abspath(LOSSY_VFS),
+            "LD_PRELOAD": lossy_vfs,
             "HEYGEND_TEST_LOSSY": "1"})
         self.addCleanup(daemon.remove)
         daemon.start()

@@ -14,9 +14,9 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from crash import LOSSY_VFS, Arena  # noqa: E402
+from crash import Arena  # noqa: E402
 from crash_check import FINAL, Database, Order, Wrong  # noqa: E402
-from heygend import SANITIZER, main, until  # noqa: E402
+from heygend import main, preload, until  # noqa: E402
 
 OLD = ("canceled", "completed", "failing", "removed")	# and checked
 NEW = ("first", "second")
@@ -355,10 +355,7 @@ class Checker(unittest.TestCase):
 
 class LyingDisk(unittest.TestCase):
     def test_a_daemon_on_a_disk_that_ignores_syncs_is_found_out(self):
-        if SANITIZER not in ("", "no"):
-            self.skipTest("a sanitizer wants to be loaded first")
-        if not os.path.exists(LOSSY_VFS):
-            self.skipTest("test_lossy.so has not been built")
+        preload("test_lossy")
         arena = Arena("liar", 4, lossy_disk="liar")
         with self.assertRaisesRegex(Wrong, "404 for"):
             arena.run(20, 30)

@@ -9,9 +9,8 @@ import subprocess
 import unittest
 
 import heygend
-from heygend import BUILDDIR, SANITIZER, SRCDIR, Daemon, until
+from heygend import SRCDIR, Daemon, preload, until, write_whole
 
-VFS = os.path.join(BUILDDIR, "tests", "unit", ".libs", "test_vfs.so")
 HOUR = {"simulation.min_ms": 3600000, "simulation.max_ms": 3600000,
         "simulation.error_rate": 0}
 NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
@@ -335,24 +334,18 @@ class Counting(heygend.Case):
 
 class BrokenDisk(unittest.TestCase):
     def test_commits_that_failed_are_counted(self):
-        if SANITIZER not in ("", "no"):
-            self.skipTest("a sanitizer wants to be loaded first")
-        if not os.path.exists(VFS):
-            self.skipTest("test_vfs.so has not been built")
+        vfs = preload("test_vfs")
         daemon = Daemon(HOUR)
         self.addCleanup(daemon.remove)
         plan = os.path.join(daemon.dir, "plan")
-        daemon.env.update(LD_PRELOAD=os.path.abspath(VFS),
-                          HEYGEND_TEST_VFS=plan)
+        daemon.env.update(LD_PRELOAD=vfs, HEYGEND_TEST_VFS=plan)
         daemon.start()
 
         def errors():
             return Page(daemon.get("/metrics").body.decode())[
                 "heygend_store_errors_total"]
         self.assertEqual(errors(), 0)
-        with open(plan + ".new", "w") as file:
-            file.write("write 1 0 full")
-        os.rename(plan + ".new", plan)
+        write_whole(plan, "write 1 0 full")
         self.assertEqual(daemon.post("/v1/jobs", {}).status, 503)
         self.assertGreater(errors(), 0)
         os.unlink(plan)

@@ -9,7 +9,6 @@ import os
 import re
 import socket
 import sys
-import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import heygend  # noqa: E402
@@ -37,22 +36,9 @@ def cases():
                 title = line
 
 
-class RawRequests(unittest.TestCase):
-    maxDiff = None
-
-    @classmethod
-    def setUpClass(cls):
-        cls.daemon = heygend.Daemon({
-            "status.default_job": "off", "http.max_body_bytes": 2048,
-            "http.max_batch_bytes": 4096})
-        cls.daemon.start()
-
-    @classmethod
-    def tearDownClass(cls):
-        try:
-            cls.daemon.stop()
-        finally:
-            cls.daemon.remove()
+class RawRequests(heygend.Case):
+    settings = {"status.default_job": "off", "http.max_body_bytes": 2048,
+                "http.max_batch_bytes": 4096}
 
     def answers(self, data, kept):
         """All that is answered, and whether the connection then ends."""

@@ -6,9 +6,9 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from heygend import BUILDDIR, SANITIZER, Daemon, main, until  # noqa: E402
+from heygend import (  # noqa: E402
+    Daemon, main, preload, until, write_whole)
 
-VFS = os.path.join(BUILDDIR, "tests", "unit", ".libs", "test_vfs.so")
 IDLE = {"status.default_job": "off", "simulation.min_ms": 3600000,
         "simulation.max_ms": 3600000}
 
@@ -16,26 +16,17 @@ IDLE = {"status.default_job": "off", "simulation.min_ms": 3600000,
 class BrokenDisk(unittest.TestCase):
     maxDiff = None
 
-    @classmethod
-    def setUpClass(cls):
-        if SANITIZER not in ("", "no"):
-            raise unittest.SkipTest("a sanitizer wants to be loaded first")
-        if not os.path.exists(VFS):
-            raise unittest.SkipTest("test_vfs.so has not been built")
-
     def setUp(self):
+        vfs = preload("test_vfs")
         self.daemon = Daemon(IDLE)
         self.plan_path = os.path.join(self.daemon.dir, "plan")
-        self.daemon.env.update(LD_PRELOAD=os.path.abspath(VFS),
+        self.daemon.env.update(LD_PRELOAD=vfs,
                                HEYGEND_TEST_VFS=self.plan_path)
         self.daemon.start()
         self.addCleanup(self.daemon.remove)
 
     def plan(self, text):
-        """In one piece: half a plan is never read."""
-        with open(self.plan_path + ".new", "w") as plan:
-            plan.write(text)
-        os.rename(self.plan_path + ".new", self.plan_path)
+        write_whole(self.plan_path, text)
 
     def ready(self):
         return self.daemon.get("/readyz").status == 200

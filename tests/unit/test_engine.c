@@ -137,16 +137,25 @@ static int a_running_job(void)
 	return -1;
 }
 
+/* One of the running jobs has a tenth done and a second to go: its slot. */
+static uint32_t given_progress(int *job_out)
+{
+	uint32_t slot;
+
+	given_engine();
+	given_jobs();
+	*job_out = a_running_job();
+	slot = running_slot(*job_out);
+	board_report(engine->board, slot, 0.1, 1000, clock_mono_ms());
+	return slot;
+}
+
 START_TEST(a_report_that_comes_late_takes_no_progress_back)
 {
 	uint32_t slot;
 	int i;
 
-	given_engine();
-	given_jobs();
-	i = a_running_job();
-	slot = running_slot(i);
-	board_report(engine->board, slot, 0.1, 1000, clock_mono_ms());
+	slot = given_progress(&i);
 	clock_advance_to(GIVEN_NOW_MS + 500);
 	ck_assert_double_eq_tol(shown(i), 0.55, 1e-9);
 	board_report(engine->board, slot, 0.2, 9000, clock_mono_ms() - 400);
@@ -161,11 +170,7 @@ START_TEST(what_a_turn_takes_as_progress_is_what_was_seen_last)
 	double taken;
 	int i;
 
-	given_engine();
-	given_jobs();
-	i = a_running_job();
-	slot = running_slot(i);
-	board_report(engine->board, slot, 0.1, 1000, clock_mono_ms());
+	slot = given_progress(&i);
 	hand_over_verb(VERB_PAUSE, i, 1);
 	turn_begin(engine);
 	ck_assert_int_eq(command_decide(engine, engine->commands.at[0]), 0);

@@ -5,6 +5,7 @@
 set -u
 here=${HG_SRCDIR:?}/tests/web
 work=${HG_BUILDDIR:?}/tests/web/npm
+. "$HG_SRCDIR/tests/npm.sh"
 
 skip() {
 	echo "1..0 # SKIP $1"
@@ -19,16 +20,6 @@ done
 [ -n "$HG_CHROMIUM" ] || skip 'chromium is missing'
 export HG_CHROMIUM
 
-# the packages live in the build directory, and are fetched once
-mkdir -p "$work" || exit 99
-if ! cmp -s "$here/package-lock.json" "$work/package-lock.json" ||
-   ! [ -d "$work/node_modules/playwright-core" ]; then
-	rm -f "$work/package.json" "$work/package-lock.json"
-	cp "$here/package.json" "$here/package-lock.json" "$work/" || exit 99
-	if ! (cd "$work" && timeout 120 npm ci --ignore-scripts --no-audit \
-		--no-fund > npm.log 2>&1); then
-		rm -f "$work/package-lock.json"
-		skip 'npm cannot fetch playwright-core and axe-core'
-	fi
-fi
+npm_packages "$here" "$work" playwright-core ||
+	skip 'npm cannot fetch playwright-core and axe-core'
 exec node "$here/main.mjs"
