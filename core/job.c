@@ -372,22 +372,27 @@ enum job_error job_shown_error(const struct job *job)
 
 /* --- ids -------------------------------------------------------------------- */
 
+#define UUID_CHARS (JOB_ID_SIZE - 1)
+
 static bool is_dash(int position)
 {
 	return position == 8 || position == 13 || position == 18 ||
 	       position == 23;
 }
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
+/* The value of a hexadecimal digit and HEX, or 0: a table, for branches on
+ * random digits are guessed wrong half of the time. */
+#define HEX 16
+static const uint8_t hex_digits[256] = {
+	['0'] = HEX,	   ['1'] = HEX + 1,  ['2'] = HEX + 2,
+	['3'] = HEX + 3,   ['4'] = HEX + 4,  ['5'] = HEX + 5,
+	['6'] = HEX + 6,   ['7'] = HEX + 7,  ['8'] = HEX + 8,
+	['9'] = HEX + 9,   ['a'] = HEX + 10, ['b'] = HEX + 11,
+	['c'] = HEX + 12,  ['d'] = HEX + 13, ['e'] = HEX + 14,
+	['f'] = HEX + 15,  ['A'] = HEX + 10, ['B'] = HEX + 11,
+	['C'] = HEX + 12,  ['D'] = HEX + 13, ['E'] = HEX + 14,
+	['F'] = HEX + 15,
+};
 
 char *job_uuid_format(const uint8_t uuid[16], char out[JOB_ID_SIZE])
 {
@@ -414,27 +419,27 @@ char *job_id_format(const struct job *job, char out[JOB_ID_SIZE])
 
 bool job_id_parse(const char *id, uint8_t uuid_out[16])
 {
-	uint8_t uuid[16], any = 0;
+	uint8_t uuid[16], any = 0, all = HEX;
 	int at = 0;
 
 	if (strcmp(id, JOB_DEFAULT_ID) == 0) {
 		memset(uuid_out, 0, 16);
 		return true;
 	}
+	if (strnlen(id, UUID_CHARS + 1) != UUID_CHARS)
+		return false;
 	for (int i = 0; i < 16; i++) {
-		int high, low;
+		uint8_t high, low;
 
 		if (is_dash(at) && id[at++] != '-')
 			return false;
-		high = hex_value(id[at]);
-		low = high < 0 ? -1 : hex_value(id[at + 1]);
-		if (low < 0)
-			return false;
-		uuid[i] = high << 4 | low;
+		high = hex_digits[(uint8_t)id[at++]];
+		low = hex_digits[(uint8_t)id[at++]];
+		all &= high & low;
+		uuid[i] = (uint8_t)(high << 4 | (low & (HEX - 1)));
 		any |= uuid[i];
-		at += 2;
 	}
-	if (id[at] != '\0' || !any)	/* all zero means "default" to us */
+	if (!all || !any)		/* all zero means "default" to us */
 		return false;
 	memcpy(uuid_out, uuid, 16);
 	return true;
