@@ -243,6 +243,16 @@ void http_drain_begin(struct http *h)
 	pthread_mutex_unlock(&h->lock);
 }
 
+static bool is_busy(const struct http *h)
+{
+	uint64_t threads = __atomic_load_n(&h->thread_count, __ATOMIC_RELAXED);
+
+	for (uint64_t i = 0; i < threads; i++)
+		if (__atomic_load_n(&h->workspaces[i].busy, __ATOMIC_SEQ_CST))
+			return true;
+	return false;
+}
+
 bool http_drained(struct http *h, int64_t wait_ms)
 {
 	int64_t until_ms = clock_real_mono_ms() + wait_ms;
@@ -251,10 +261,10 @@ bool http_drained(struct http *h, int64_t wait_ms)
 	bool drained;
 
 	pthread_mutex_lock(&h->lock);
-	while (__atomic_load_n(&h->in_flight, __ATOMIC_SEQ_CST) > 0 &&
+	while (is_busy(h) &&
 	       pthread_cond_timedwait(&h->moved, &h->lock, &until) == 0)
 		;
-	drained = __atomic_load_n(&h->in_flight, __ATOMIC_SEQ_CST) == 0;
+	drained = !is_busy(h);
 	pthread_mutex_unlock(&h->lock);
 	return drained;
 }

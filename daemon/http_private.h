@@ -13,6 +13,7 @@ struct workspace {
 	char host[256];			/* the last one that was ours */
 	uint64_t number, requests;	/* make request ids unique */
 	bool rejected;			/* the library's refusal is answered */
+	int busy;			/* with a request; atomic, others look */
 	time_t date_s;
 	char date[64];			/* of that second */
 };

@@ -401,6 +401,7 @@ static struct request *request_open(struct http *h, struct mg_connection *conn)
 	struct workspace *w = mg_get_thread_pointer(conn);
 	struct request *r = &w->request;
 
+	__atomic_store_n(&w->busy, 1, __ATOMIC_SEQ_CST);
 	w->rejected = false;
 	r->http = h;
 	r->conn = conn;
@@ -429,6 +430,7 @@ static struct request *request_open(struct http *h, struct mg_connection *conn)
 
 static void request_close(struct request *r)
 {
+	struct workspace *w = mg_get_thread_pointer(r->conn);
 	struct http *h = r->http;
 
 	if (r->sent && r->close)
@@ -441,8 +443,8 @@ static void request_close(struct request *r)
 	text_clear(&r->out);
 	reply_clear(&r->reply);		/* a big one is not kept for the next */
 	seat_expect(0);			/* the next request, if any */
-	if (__atomic_sub_fetch(&h->in_flight, 1, __ATOMIC_SEQ_CST) == 0 &&
-	    __atomic_load_n(&h->draining, __ATOMIC_SEQ_CST)) {
+	__atomic_store_n(&w->busy, 0, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&h->draining, __ATOMIC_SEQ_CST)) {
 		pthread_mutex_lock(&h->lock);
 		pthread_cond_broadcast(&h->moved);
 		pthread_mutex_unlock(&h->lock);
@@ -466,7 +468,6 @@ int request_serve(struct http *h, struct mg_connection *conn)
 	struct request *r;
 	int status;
 
-	__atomic_add_fetch(&h->in_flight, 1, __ATOMIC_SEQ_CST);
 	r = request_open(h, conn);
 	request_run(r);
 	request_send(r);
@@ -526,7 +527,6 @@ int request_reject(struct http *h, struct mg_connection *conn, int status)
 
 	if (!mg_get_request_info(conn) || !mg_get_thread_pointer(conn))
 		return 1;
-	__atomic_add_fetch(&h->in_flight, 1, __ATOMIC_SEQ_CST);
 	r = request_open(h, conn);
 	r->close = true;
 	take_path(r);
@@ -553,7 +553,6 @@ void request_orphan(struct http *h, struct mg_connection *conn)
 	    (strcmp(info->request_uri, "*") != 0 &&
 	     strncasecmp(info->request_uri, "http", 4) != 0))
 		return;
-	__atomic_add_fetch(&h->in_flight, 1, __ATOMIC_SEQ_CST);
 	r = request_open(h, conn);
 	r->close = true;
 	for (int i = 0; i < info->num_headers; i++)

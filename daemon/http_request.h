@@ -60,7 +60,7 @@ struct http {
 	int port;
 	bool any_address;		/* it listens on 0.0.0.0 */
 	/* changed by many threads, atomically */
-	int in_flight, held[HELD_KINDS], held_all;
+	int held[HELD_KINDS], held_all;
 	int64_t body_bytes;
 	uint64_t thread_count, fault_count;
 	uint64_t request_salt, fault_seed;
