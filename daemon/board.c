@@ -8,6 +8,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define NEARLY 0.999	/* what is shown before the end, at most */
 
@@ -44,7 +45,7 @@ static bool same_uuid(void *user, uint32_t slot, const void *key)
 	bool same;
 
 	pthread_mutex_lock(stripe);
-	same = memcmp(board_slot(user, slot)->job->uuid, key, 16) == 0;
+	same = memcmp(board_head(user, slot)->job->uuid, key, 16) == 0;
 	pthread_mutex_unlock(stripe);
 	return same;
 }
@@ -55,7 +56,7 @@ static bool same_seq(void *user, uint32_t slot, const void *key)
 	bool same;
 
 	pthread_mutex_lock(stripe);
-	same = board_slot(user, slot)->job->seq == *(const int64_t *)key;
+	same = board_head(user, slot)->job->seq == *(const int64_t *)key;
 	pthread_mutex_unlock(stripe);
 	return same;
 }
@@ -126,12 +127,13 @@ static void keys_remove(struct board *b, uint32_t slot, const struct job *job)
 
 struct board *board_new(void)
 {
-	struct board *b = calloc(1, sizeof(*b));
+	struct board *b = aligned_alloc(LINE, sizeof(*b));
 
 	if (!b)
 		return NULL;
+	memset(b, 0, sizeof(*b));
 	for (int i = 0; i < STRIPES; i++) {
-		pthread_mutex_init(&b->stripes[i], NULL);
+		pthread_mutex_init(&b->stripes[i].lock, NULL);
 		pthread_mutex_init(&b->by_uuid[i].lock, NULL);
 		pthread_mutex_init(&b->by_seq[i].lock, NULL);
 	}
@@ -145,13 +147,15 @@ void board_free(struct board *b)
 	if (!b)
 		return;
 	for (uint32_t slot = 0; slot < b->next_slot; slot++)
-		job_unref(board_slot(b, slot)->job);
-	for (int i = 0; i < CHUNKS; i++)
-		free(b->chunks[i]);
+		job_unref(board_head(b, slot)->job);
+	for (int i = 0; i < CHUNKS; i++) {
+		free(b->chunks[i].heads);
+		free(b->chunks[i].slots);
+	}
 	for (int i = 0; i < STRIPES; i++) {
 		table_clear(&b->by_uuid[i].table);
 		table_clear(&b->by_seq[i].table);
-		pthread_mutex_destroy(&b->stripes[i]);
+		pthread_mutex_destroy(&b->stripes[i].lock);
 		pthread_mutex_destroy(&b->by_uuid[i].lock);
 		pthread_mutex_destroy(&b->by_seq[i].lock);
 	}
@@ -166,6 +170,31 @@ void board_set_index(struct board *b, struct index *ix)
 	b->index = ix;
 }
 
+/* The heads of the first chunk take memory as they come into use; those of
+ * the others, 2 MiB each, are one large page where the system has such. */
+static struct slot_head *heads_new(bool first)
+{
+	size_t size = CHUNK * sizeof(struct slot_head);
+	struct slot_head *heads;
+
+	if (first)
+		return calloc(1, size);
+	heads = aligned_alloc(size, size);
+	if (!heads)
+		return NULL;
+	(void)madvise(heads, size, MADV_HUGEPAGE);	/* as it can be had */
+	return memset(heads, 0, size);
+}
+
+static bool chunk_make(struct chunk *chunk, bool first)
+{
+	if (!chunk->heads)
+		chunk->heads = heads_new(first);
+	if (!chunk->slots)
+		chunk->slots = calloc(CHUNK, sizeof(*chunk->slots));
+	return chunk->heads && chunk->slots;
+}
+
 uint32_t board_slot_new(struct board *b)
 {
 	uint32_t slot, chunk;
@@ -174,11 +203,7 @@ uint32_t board_slot_new(struct board *b)
 		return b->free_slots[--b->free_count];
 	slot = b->next_slot;
 	chunk = slot >> CHUNK_BITS;
-	if (chunk >= CHUNKS)
-		return SLOT_NONE;
-	if (!b->chunks[chunk])
-		b->chunks[chunk] = calloc(CHUNK, sizeof(struct slot));
-	if (!b->chunks[chunk])
+	if (chunk >= CHUNKS || !chunk_make(&b->chunks[chunk], chunk == 0))
 		return SLOT_NONE;
 	b->next_slot++;
 	return slot;
@@ -205,7 +230,7 @@ uint32_t board_slots(const struct board *b)
 
 struct job *board_at(struct board *b, uint32_t slot)
 {
-	return slot < b->next_slot ? board_slot(b, slot)->job : NULL;
+	return slot < b->next_slot ? board_head(b, slot)->job : NULL;
 }
 
 struct slot_note *board_note(struct board *b, uint32_t slot)
@@ -331,21 +356,22 @@ static void slot_enter(struct board *b, struct slot *slot,
 static int publish_first(struct board *b, uint32_t slot_number,
 			 struct job *job)
 {
+	struct slot_head *head = board_head(b, slot_number);
 	struct slot *slot = board_slot(b, slot_number);
 	int r;
 
 	/* in place before anyone can find it; who still holds the number of
 	 * the slot's last tenant looks under the stripe */
 	pthread_mutex_lock(board_stripe(b, slot_number));
-	slot->job = job;
-	slot->ahead_epoch = 0;
+	head->job = job;
+	head->ahead_epoch = 0;
 	slot_enter(b, slot, NULL, job);
 	pthread_mutex_unlock(board_stripe(b, slot_number));
 	r = keys_add(b, slot_number, job);
 	if (r < 0) {
 		pthread_mutex_lock(board_stripe(b, slot_number));
 		slot_enter(b, slot, job, NULL);
-		slot->job = NULL;
+		head->job = NULL;
 		pthread_mutex_unlock(board_stripe(b, slot_number));
 		return r;
 	}
@@ -355,13 +381,13 @@ static int publish_first(struct board *b, uint32_t slot_number,
 
 static void publish_removal(struct board *b, uint32_t slot_number)
 {
-	struct slot *slot = board_slot(b, slot_number);
-	struct job *before = slot->job;
+	struct slot_head *head = board_head(b, slot_number);
+	struct job *before = head->job;
 
 	keys_remove(b, slot_number, before);
 	pthread_mutex_lock(board_stripe(b, slot_number));
-	slot_enter(b, slot, before, NULL);
-	slot->job = NULL;
+	slot_enter(b, board_slot(b, slot_number), before, NULL);
+	head->job = NULL;
 	pthread_mutex_unlock(board_stripe(b, slot_number));
 	job_unref(before);
 	b->count--;
@@ -370,8 +396,8 @@ static void publish_removal(struct board *b, uint32_t slot_number)
 
 int board_publish(struct board *b, uint32_t slot_number, struct job *job)
 {
-	struct slot *slot = board_slot(b, slot_number);
-	struct job *before = slot->job;
+	struct slot_head *head = board_head(b, slot_number);
+	struct job *before = head->job;
 
 	if (!before)
 		return job ? publish_first(b, slot_number, job) : 0;
@@ -380,9 +406,9 @@ int board_publish(struct board *b, uint32_t slot_number, struct job *job)
 		return 0;
 	}
 	pthread_mutex_lock(board_stripe(b, slot_number));
-	slot_enter(b, slot, before, job);
-	slot->job = job;
-	slot->ahead_epoch = 0;		/* it was that of the version before */
+	slot_enter(b, board_slot(b, slot_number), before, job);
+	head->job = job;
+	head->ahead_epoch = 0;		/* it was that of the version before */
 	pthread_mutex_unlock(board_stripe(b, slot_number));
 	job_unref(before);
 	return 0;
@@ -412,16 +438,16 @@ struct live {
 static void keep_look(struct board *b, const struct live *live,
 		      const struct index_look *look, const struct job *job)
 {
-	struct slot *slot;
+	struct slot_head *head;
 
 	if (live->slot == SLOT_NONE || look->epoch == live->look.epoch)
 		return;
-	slot = board_slot(b, live->slot);
+	head = board_head(b, live->slot);
 	pthread_mutex_lock(board_stripe(b, live->slot));
-	if (slot->job == job) {
-		slot->ahead_epoch = look->epoch;
-		slot->ahead = look->ahead;
-		slot->ahead_ms = look->ahead_ms;
+	if (head->job == job) {
+		head->ahead_epoch = look->epoch;
+		head->ahead = look->ahead;
+		head->ahead_ms = look->ahead_ms;
 	}
 	pthread_mutex_unlock(board_stripe(b, live->slot));
 }
@@ -500,25 +526,37 @@ static void take_run(const struct slot *slot, struct live *live)
 	live->completion_ms = slot->completion_ms;
 }
 
+/* An answer takes all of it, and its lines of the cache can come at once. */
+static void prefetch_job(const struct job *job)
+{
+	for (size_t at = 0; at < sizeof(*job) + LINE; at += LINE)
+		__builtin_prefetch((const char *)job + at);
+}
+
 /* Takes the job and its live part, if the slot still holds what was found. */
 static bool slot_take(struct board *b, uint32_t slot_number,
 		      bool (*same)(const struct job *job, const void *key),
 		      const void *key, struct job_view *view,
 		      struct live *live)
 {
-	struct slot *slot = board_slot(b, slot_number);
+	struct slot_head *head = board_head(b, slot_number);
+	struct job *job;
 	bool found;
 
+	__builtin_prefetch(head);	/* while the lock comes */
 	pthread_mutex_lock(board_stripe(b, slot_number));
-	found = slot->job && same(slot->job, key);
+	job = head->job;
+	if (job)
+		prefetch_job(job);
+	found = job && same(job, key);
 	if (found) {
-		view->job = job_ref(slot->job);
+		view->job = job_ref(job);
 		live->slot = slot_number;
-		if (slot->job->state != JOB_QUEUED)
-			take_run(slot, live);
+		if (job->state != JOB_QUEUED)
+			take_run(board_slot(b, slot_number), live);
 		live->look = (struct index_look){
-			.epoch = slot->ahead_epoch, .ahead = slot->ahead,
-			.ahead_ms = slot->ahead_ms
+			.epoch = head->ahead_epoch, .ahead = head->ahead,
+			.ahead_ms = head->ahead_ms
 		};
 	}
 	pthread_mutex_unlock(board_stripe(b, slot_number));

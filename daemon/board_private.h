@@ -8,10 +8,11 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#define CHUNK_BITS 12
+#define CHUNK_BITS 16
 #define CHUNK (1u << CHUNK_BITS)
-#define CHUNKS 65536
+#define CHUNKS 4096
 #define STRIPES 64
+#define LINE 64			/* of the cache: no two threads write to one */
 
 struct watch {			/* one wake's interest in one slot */
 	struct wake *wake;
@@ -31,23 +32,36 @@ struct wake {
 	struct wake *next, *prev;
 };
 
-struct slot {
+/* What each look takes, of all jobs close together: with a million of them
+ * it is the misses of the caches that cost. */
+struct slot_head {
 	struct job *job;		/* under its stripe, as all below */
-	/* the place in the queue last counted, while the queue was such:
-	 * beside the job, for a look at one that waits */
+	/* the place in the queue last counted, while the queue was such */
 	uint32_t ahead_epoch, ahead;
 	int64_t ahead_ms;
+	struct watch *watches;
+};
+
+struct slot {				/* the rest, of one that runs */
 	double progress;		/* of the last report */
 	double floor;			/* what was shown before it */
 	int64_t at_ms, end_ms;		/* monotonic: report, expected end */
 	int64_t completion_ms;		/* wall: expected end */
-	struct watch *watches;
 	struct slot_note note;		/* the engine's */
 };
+
+struct stripe {
+	pthread_mutex_t lock;
+} __attribute__((aligned(LINE)));
 
 struct shard {
 	pthread_mutex_t lock;
 	struct table table;
+} __attribute__((aligned(LINE)));
+
+struct chunk {
+	struct slot_head *heads;
+	struct slot *slots;
 };
 
 struct ring {
@@ -59,8 +73,8 @@ struct ring {
 };
 
 struct board {
-	struct slot *chunks[CHUNKS];
-	pthread_mutex_t stripes[STRIPES];
+	struct chunk chunks[CHUNKS];
+	struct stripe stripes[STRIPES];
 	struct shard by_uuid[STRIPES], by_seq[STRIPES];
 	uint32_t next_slot;		/* never used so far */
 	uint32_t *free_slots;
@@ -78,14 +92,20 @@ struct board {
 	atomic_llong count;
 };
 
-static inline struct slot *board_slot(struct board *b, uint32_t slot)
+static inline struct slot_head *board_head(const struct board *b,
+					   uint32_t slot)
 {
-	return &b->chunks[slot >> CHUNK_BITS][slot & (CHUNK - 1)];
+	return &b->chunks[slot >> CHUNK_BITS].heads[slot & (CHUNK - 1)];
+}
+
+static inline struct slot *board_slot(const struct board *b, uint32_t slot)
+{
+	return &b->chunks[slot >> CHUNK_BITS].slots[slot & (CHUNK - 1)];
 }
 
 static inline pthread_mutex_t *board_stripe(struct board *b, uint32_t slot)
 {
-	return &b->stripes[slot % STRIPES];
+	return &b->stripes[slot % STRIPES].lock;
 }
 
 void wake_fire(struct wake *w);

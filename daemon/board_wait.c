@@ -31,7 +31,7 @@ void wake_fire(struct wake *w)
 
 static void watch_unlink(struct board *b, struct watch *watch)
 {
-	struct slot *slot = board_slot(b, watch->slot);
+	struct slot_head *head = board_head(b, watch->slot);
 
 	pthread_mutex_lock(board_stripe(b, watch->slot));
 	if (watch->slot_next)
@@ -39,7 +39,7 @@ static void watch_unlink(struct board *b, struct watch *watch)
 	if (watch->slot_prev)
 		watch->slot_prev->slot_next = watch->slot_next;
 	else
-		slot->watches = watch->slot_next;
+		head->watches = watch->slot_next;
 	pthread_mutex_unlock(board_stripe(b, watch->slot));
 }
 
@@ -77,7 +77,7 @@ int board_watch(struct board *b, struct wake *w, const uint8_t uuid[16])
 {
 	uint32_t number = board_slot_of(b, uuid);
 	struct watch *watch;
-	struct slot *slot;
+	struct slot_head *head;
 
 	if (number == SLOT_NONE)
 		return -ENOENT;
@@ -89,12 +89,12 @@ int board_watch(struct board *b, struct wake *w, const uint8_t uuid[16])
 	watch->wake_next = w->watches;
 	w->watches = watch;
 	w->board = b;
-	slot = board_slot(b, number);
+	head = board_head(b, number);
 	pthread_mutex_lock(board_stripe(b, number));
-	watch->slot_next = slot->watches;
-	if (slot->watches)
-		slot->watches->slot_prev = watch;
-	slot->watches = watch;
+	watch->slot_next = head->watches;
+	if (head->watches)
+		head->watches->slot_prev = watch;
+	head->watches = watch;
 	pthread_mutex_unlock(board_stripe(b, number));
 	return 0;
 }
@@ -112,9 +112,9 @@ void board_watch_all(struct board *b, struct wake *w, bool final_only)
 	pthread_mutex_unlock(&b->ring.lock);
 }
 
-static void board_wake_slot(struct slot *slot)
+static void board_wake_slot(struct slot_head *head)
 {
-	for (struct watch *watch = slot->watches; watch;
+	for (struct watch *watch = head->watches; watch;
 	     watch = watch->slot_next)
 		wake_fire(watch->wake);
 }
@@ -122,7 +122,7 @@ static void board_wake_slot(struct slot *slot)
 void board_wake(struct board *b, uint32_t slot)
 {
 	pthread_mutex_lock(board_stripe(b, slot));
-	board_wake_slot(board_slot(b, slot));
+	board_wake_slot(board_head(b, slot));
 	pthread_mutex_unlock(board_stripe(b, slot));
 }
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <math.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,9 +14,13 @@ struct index {
 	index_job_at *job_at;
 	void *user;
 	struct index_rules rules;
-	double expected_ms;		/* of a job that asks for nothing */
 	int64_t now_ms;			/* promoted up to here */
-	uint32_t epoch;			/* + 1 with each change of waiting */
+	/* Written under the lock, read without: who looks at a job whose place
+	 * is known already need not wait for those who count one. */
+	_Atomic double expected_ms;	/* of a job that asks for nothing */
+	_Atomic double time_scale;
+	atomic_llong running_now;
+	atomic_uint epoch;		/* + 1 with each change of waiting */
 	struct queue_pool *pool;
 	struct queue waiting;		/* in the order of dispatch */
 	struct queue delayed;		/* in the order of eligible_ms */
@@ -27,6 +32,7 @@ static void rules_take(struct index *ix, const struct index_rules *rules)
 {
 	ix->rules = *rules;
 	ix->expected_ms = random_expected_ms(&rules->law);
+	ix->time_scale = rules->time_scale;
 }
 
 struct index *index_new(const struct index_rules *rules, index_job_at *job_at,
@@ -67,7 +73,7 @@ void index_free(struct index *ix)
 	free(ix);
 }
 
-static int64_t own_ms(const struct index *ix, const struct job *job)
+int64_t index_own_ms(const struct index *ix, const struct job *job)
 {
 	const struct simulate *simulate = job_simulate(job);
 	double total = ix->expected_ms;
@@ -76,7 +82,7 @@ static int64_t own_ms(const struct index *ix, const struct job *job)
 		return job->remaining_ms;
 	if (simulate && (simulate->given & SIMULATE_DURATION))
 		total = simulate->duration_ms;
-	return llround(total / ix->rules.time_scale * (1 - job->progress));
+	return llround(total / ix->time_scale * (1 - job->progress));
 }
 
 /* The place in the order of dispatch, fixed on entry: linear aging never
@@ -93,10 +99,11 @@ static int enter(struct index *ix, uint32_t slot, const struct job *job)
 	ix->epoch++;
 	if (job->eligible_ms > ix->now_ms)
 		return queue_insert(&ix->delayed, slot, job->eligible_ms,
-				    job->seq, own_ms(ix, job),
+				    job->seq, index_own_ms(ix, job),
 				    job->eligible_ms);
 	return queue_insert(&ix->waiting, slot, dispatch_key(ix, job),
-			    job->seq, own_ms(ix, job), job->eligible_ms);
+			    job->seq, index_own_ms(ix, job),
+			    job->eligible_ms);
 }
 
 static void leave(struct index *ix, uint32_t slot, const struct job *job)
@@ -131,6 +138,7 @@ int index_move(struct index *ix, uint32_t slot, const struct job *before,
 		ix->running[before->worker]--;
 	if (after && after->state == JOB_RUNNING)
 		ix->running[after->worker]++;
+	ix->running_now = ix->counts[JOB_RUNNING];
 out:
 	pthread_mutex_unlock(&ix->lock);
 	return r;
@@ -210,26 +218,17 @@ int64_t index_worker_running(struct index *ix, unsigned worker)
 	return ix->running[worker % INDEX_WORKERS];
 }
 
-int64_t index_own_ms(struct index *ix, const struct job *job)
-{
-	int64_t ms;
-
-	pthread_mutex_lock(&ix->lock);
-	ms = own_ms(ix, job);
-	pthread_mutex_unlock(&ix->lock);
-	return ms;
-}
-
 void index_look(struct index *ix, const struct job *job,
 		struct index_look *out)
 {
+	out->own_ms = index_own_ms(ix, job);
+	out->running = ix->running_now;
+	if (out->epoch == ix->epoch)
+		return;
 	pthread_mutex_lock(&ix->lock);
-	if (out->epoch != ix->epoch)
-		queue_ahead(&ix->waiting, dispatch_key(ix, job), job->seq,
-			    &out->ahead, &out->ahead_ms);
+	queue_ahead(&ix->waiting, dispatch_key(ix, job), job->seq,
+		    &out->ahead, &out->ahead_ms);
 	out->epoch = ix->epoch;
-	out->own_ms = own_ms(ix, job);
-	out->running = ix->counts[JOB_RUNNING];
 	pthread_mutex_unlock(&ix->lock);
 }
 

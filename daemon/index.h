@@ -48,7 +48,7 @@ int64_t index_worker_running(struct index *ix, unsigned worker);
 
 /* What this job itself still needs, by what it last reported or by what a
  * job of its kind is expected to take. */
-int64_t index_own_ms(struct index *ix, const struct job *job);
+int64_t index_own_ms(const struct index *ix, const struct job *job);
 
 struct index_look {
 	int64_t ahead;		/* waiting jobs before this one */
