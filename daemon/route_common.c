@@ -193,7 +193,7 @@ static const struct {
 	[OUTCOME_INVALID_STATE] = { 409, "invalid_state",
 		"That cannot be done to a job in its state", 0 },
 	[OUTCOME_PROTECTED] = { 409, "protected",
-		"The job default cannot be deleted.", 0 },
+		"The job default stays: it can neither be deleted nor expire.", 0 },
 	[OUTCOME_VERSION_MISMATCH] = { 412, "version_mismatch",
 		"The job has changed: its version is not the one given.", 0 },
 	[OUTCOME_QUEUE_FULL] = { 429, "queue_full",

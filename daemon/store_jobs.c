@@ -135,6 +135,13 @@ static int swap_tags(struct store *s, const char *tags, int64_t job_seq)
 
 /* --- changes ------------------------------------------------------------------------- */
 
+static int delete_tombstone(struct store *s, int64_t job_seq)
+{
+	bind_int(s->stmt[STMT_TOMBSTONE_DELETE], TOMBSTONE_DELETE_JOB_SEQ,
+		 job_seq);
+	return store_run(s, STMT_TOMBSTONE_DELETE);
+}
+
 int store_insert_job(struct store *s, const struct job *job)
 {
 	sqlite3_stmt *st = s->stmt[STMT_JOB_INSERT];
@@ -155,6 +162,9 @@ int store_insert_job(struct store *s, const struct job *job)
 	if (r == 0)
 		r = each_tag(s, STMT_TAG_INSERT, job_text(job, TEXT_TAGS),
 			     job->seq);
+	/* the only one that comes back under its old number */
+	if (r == 0 && job->seq == JOB_DEFAULT_SEQ)
+		r = delete_tombstone(s, job->seq);
 	return r;
 }
 
