@@ -25,6 +25,7 @@ SYSTEM_TESTS = \
 	%D%/test_package.py \
 	%D%/test_proxy.py \
 	%D%/test_service.py \
+	%D%/test_settings.py \
 	%D%/test_unit.py \
 	%D%/test_wire_access.py \
 	%D%/test_wire_events.py \
