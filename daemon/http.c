@@ -14,6 +14,9 @@
 #include <time.h>
 #include <unistd.h>
 
+/* For those who were hung up on at a stop to be told so. */
+#define LAST_WORD_MS 1000
+
 static struct http *http_of(const struct mg_connection *conn)
 {
 	return mg_get_user_data(mg_get_context(conn));
@@ -302,6 +305,8 @@ void http_stop(struct http *h)
 	if (h->context) {
 		http_drain_begin(h);
 		seats_clear(h->seats);
+		/* from mg_stop on the library sends nothing more */
+		(void)http_drained(h, LAST_WORD_MS);
 		if (pthread_create(&thread, NULL, stop_run, h->context) == 0) {
 			knock(h);
 			pthread_join(thread, NULL);

@@ -47,6 +47,22 @@ static bool expects_continue(struct request *r)
 	return mg_write(r->conn, go_on, sizeof(go_on) - 1) > 0;
 }
 
+/* Why the body was not waited for any longer. */
+static void reply_unread(struct request *r)
+{
+	if (!seat_was_cleared()) {
+		reply_problem(&r->reply, 408, "timeout",
+			      "The body did not arrive within %d s.",
+			      HTTP_BODY_DEADLINE_MS / 1000);
+	} else if (__atomic_load_n(&r->http->draining, __ATOMIC_RELAXED)) {
+		reply_outcome(r, OUTCOME_DRAINING, NULL, NULL);
+	} else {
+		reply_header_int(&r->reply, "Retry-After", 1);
+		reply_problem(&r->reply, 503, "busy",
+			      "There was no room to wait for all of the body.");
+	}
+}
+
 bool request_read_body(struct request *r)
 {
 	int64_t length = r->unread;
@@ -71,15 +87,7 @@ bool request_read_body(struct request *r)
 		return true;
 	r->close = true;
 	r->unread = 0;		/* nothing more will be read */
-	if (seat_was_cleared()) {
-		reply_header_int(&r->reply, "Retry-After", 1);
-		reply_problem(&r->reply, 503, "busy",
-			      "There was no room to wait for all of the body.");
-		return false;
-	}
-	reply_problem(&r->reply, 408, "timeout",
-		      "The body did not arrive within %d s.",
-		      HTTP_BODY_DEADLINE_MS / 1000);
+	reply_unread(r);
 	return false;
 }
 

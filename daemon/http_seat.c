@@ -237,13 +237,17 @@ static int os_poll(struct pollfd *fds, nfds_t count, int64_t timeout_ms)
 	return ppoll(fds, count, timeout_ms < 0 ? NULL : &timeout, NULL);
 }
 
-/* Has the peer of this seat had its time? */
-static bool seat_is_due(const struct seat *seat)
+/* Must the peer of this seat go, though its time is not over? */
+static bool seat_is_wanted(const struct seat *seat)
 {
 	return __atomic_load_n(&seat->seats->cleared, __ATOMIC_SEQ_CST) ||
-	       (seat->farewell && seats_scarce(seat->seats)) ||
-	       (seat->deadline_ms > 0 &&
-		now_ms() >= seat->deadline_ms);
+	       (seat->farewell && seats_scarce(seat->seats));
+}
+
+static bool seat_is_due(const struct seat *seat)
+{
+	return seat_is_wanted(seat) ||
+	       (seat->deadline_ms > 0 && now_ms() >= seat->deadline_ms);
 }
 
 /* The wait itself; others may end it. */
@@ -292,6 +296,8 @@ static int seat_poll(struct seat *seat, struct pollfd *fds, nfds_t count,
 		if (r != 0 || !seat_is_due(seat))
 			return r;
 	}
+	if (seat_is_wanted(seat))
+		seat->cleared = true;
 	hang_up(fds[0].fd, fds[0].events);
 	return os_poll(fds, count, 0);
 }

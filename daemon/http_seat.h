@@ -49,7 +49,8 @@ void seat_end(void);
 
 /* seat_expect -- from now on the peer may keep us waiting; limit_ms later it
  *   is hung up on (0: as the library has it).
- * seat_was_cleared -- was it hung up on since, by others, for room? */
+ * seat_was_cleared -- was it hung up on since, for room or because of a stop,
+ * and not because its time was over? */
 void seat_expect(int64_t limit_ms);
 bool seat_was_cleared(void);
 

@@ -1,8 +1,10 @@
 """More peers than threads, or than descriptors: who has to leave, and who
 never has to.  The whole crowd is in tests/proof."""
+import collections
 import os
 import resource
 import socket
+import threading
 import time
 
 import heygend
@@ -168,6 +170,51 @@ class Leaving(heygend.Case):
         finally:
             for raw in raws:
                 raw.close()
+
+
+class Halves(heygend.Case):
+    """Submissions whose bodies come, if at all, behind their heads."""
+    settings = {"status.default_job": "off", "http.drain_s": 1,
+                "http.threads": 64}
+
+    def setUp(self):
+        self.head = self.daemon.message("POST", "/v1/jobs", b"",
+                                        {"Content-Length": "2",
+                                         "Expect": "100-continue"})
+        self.seen = collections.Counter()
+
+    def submit_in_halves(self, over):
+        """Again and again, on new connections, until nobody listens."""
+        while not over.is_set():
+            try:
+                with self.daemon.raw(self.head) as raw:
+                    if raw.head()[0] == 100:
+                        raw.send(b"{}")
+                        answer = raw.answer()
+                        self.seen[answer.status, answer.code] += 1
+            except (OSError, EOFError):
+                pass			# the end, or too many at the door
+
+    def test_a_stop_says_that_it_and_not_the_peer_is_the_cause(self):
+        with self.daemon.raw(self.head) as held:
+            self.assertEqual(held.head()[0], 100)
+            over = threading.Event()
+            others = [threading.Thread(target=self.submit_in_halves,
+                                       args=(over,)) for _ in range(16)]
+            for other in others:
+                other.start()
+            try:
+                heygend.until(lambda: self.seen[202, None] > 100)
+                self.daemon.process.terminate()
+                answer = held.answer()
+                self.daemon.wait(0)
+            finally:
+                over.set()
+                for other in others:
+                    other.join()
+        self.problem(answer, 503, "draining")
+        self.assertLessEqual(set(self.seen),
+                             {(202, None), (503, "draining")})
 
 
 if __name__ == "__main__":
