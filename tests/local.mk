@@ -11,6 +11,7 @@ EXTRA_DIST += \
 	%D%/COVERAGE.md \
 	%D%/coverage.py \
 	%D%/coverage_exit.c \
+	%D%/data/history.txt \
 	%D%/data/random.txt \
 	%D%/data/raw-requests.txt \
 	%D%/data/schema/999-next.sql \

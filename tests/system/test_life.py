@@ -479,34 +479,5 @@ class Recovery(Case):
         until(lambda: d.get("/v1/queue").json["workers"], "a new worker")
 
 
-class Repeatable(Case):
-    """The same seed gives the same history, whatever the polling."""
-    settings = dict(MANUAL, **{"jobs.slots": 5, "simulation.error_rate": 0.4,
-                               "simulation.eta_error": 0.3,
-                               "jobs.on_error": "restart"})
-
-    def history(self, poll):
-        with Daemon(self.settings) as d:
-            start = ms(d.advance(0))
-            ids = [d.submit()["id"] for _ in range(8)]
-            for _ in range(20):
-                d.advance(7000)
-                if poll:
-                    for id in ids:
-                        d.get("/status?job_id=" + id)
-                        d.get("/v1/jobs/" + id)
-            names = {id: n for n, id in enumerate(ids)}
-            lines = []
-            for id in ids:
-                for e in d.get("/v1/jobs/%s/events?limit=500" %
-                               id).json["events"]:
-                    lines.append((names[id], ms(e["at"]) - start, e["kind"],
-                                  e["attempt"], e["progress"], e["detail"]))
-            return lines
-
-    def test_the_same_seed_gives_the_same_history_whatever_the_polling(self):
-        self.assertEqual(self.history(False), self.history(True))
-
-
 if __name__ == "__main__":
     main()
