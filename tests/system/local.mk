@@ -40,6 +40,7 @@ SYSTEM_TESTS = \
 	%D%/test_refused_ctl.py \
 	%D%/test_refused_life.py \
 	%D%/test_refused_rows.py \
+	%D%/test_readme.py \
 	%D%/test_repeatable.py \
 	%D%/test_sqlite3.py \
 	%D%/test_waiting.py \

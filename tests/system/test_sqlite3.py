@@ -229,4 +229,5 @@ class Sqlite3(Case):
         self.assertIn("readonly", done.stderr)
 
 
-main(Sqlite3)
+if __name__ == "__main__":
+    main(Sqlite3)
