@@ -32,6 +32,7 @@ SYSTEM_TESTS = \
 	%D%/test_wire_faults.py \
 	%D%/test_wire_framing.py \
 	%D%/test_wire_jobs.py \
+	%D%/test_wire_lists.py \
 	%D%/test_metrics.py \
 	%D%/test_openapi.py \
 	%D%/test_options.py \
