@@ -1,7 +1,9 @@
 """GET /v1/events in its two forms."""
+import os
 import socket
 import struct
 import time
+import unittest
 
 import heygend
 
@@ -291,5 +293,116 @@ class RealTime(heygend.Case):
         self.assertEqual((kinds[0], kinds[-1]), ("submitted", "completed"))
 
 
+    def test_progress_comes_at_most_once_a_second_of_each_job(self):
+        self.daemon.submit(simulate={"duration_ms": 10000})
+        with self.daemon.stream("/v1/events?progress=1") as stream:
+            came = []
+            while len(came) < 3:
+                if stream.event()["event"] == "progress":
+                    came.append(time.monotonic())
+        for earlier, later in zip(came, came[1:]):
+            self.assertGreater(later - earlier, 0.9)
+
+    def test_a_stream_is_written_to_at_most_every_20_ms(self):
+        with self.daemon.stream("/v1/events") as stream, \
+                self.daemon.raw() as raw:
+            stream.block()
+            bursts, last, bytes_read, began = 0, 0, 0, time.monotonic()
+            stream.raw.timeout(0.001)
+            while time.monotonic() < began + 1:
+                raw.send(self.daemon.message("POST", "/v1/jobs",
+                                             {"not_before": LATER}))
+                self.assertEqual(raw.answer().status, 202)
+                try:
+                    bytes_read += len(stream.raw.socket.recv(1 << 20))
+                except TimeoutError:
+                    continue
+                now = time.monotonic()
+                bursts += now > last + 0.005
+                last = now
+        self.assertGreater(bytes_read, 0)
+        self.assertLess(bursts, 60)
+
+
+class Ends(heygend.Case):
+    settings = {"test.clock": "manual", "simulation.error_rate": 0,
+                "status.default_job": "off", "jobs.tombstone_s": 10}
+
+    def test_only_what_ends_a_job_is_final(self):
+        d = self.daemon
+        at = d.get("/v1/events").json["next"]
+        first = d.submit(tags=["fin"], on_error="restart", simulate={
+            "duration_ms": 100, "fail_at": 0.5, "fail_attempts": 1})["id"]
+        second = d.submit(tags=["fin"], simulate={"duration_ms": 100,
+                                                  "fail_at": 0.5})["id"]
+        d.advance(5000)
+        d.verb(first, "restart")
+        d.verb(first, "cancel")
+        d.delete("/v1/jobs/" + second)
+        events = d.get("/v1/events?final=1&after=%d" % at).json["events"]
+        self.assertEqual([(e["job"]["id"], e["kind"]) for e in events],
+                         [(second, "failed"), (first, "completed"),
+                          (first, "canceled")])
+        events = d.get("/v1/events?tag=fin&ids=%s&after=%d" % (first, at))
+        kinds = [e["kind"] for e in events.json["events"]]
+        self.assertEqual([kind for kind in kinds if kind != "stage"],
+                         ["submitted", "started", "failed", "restarted",
+                          "started", "completed", "restarted", "started",
+                          "canceled"])
+
+    def test_a_position_older_than_the_history_is_reset(self):
+        d = self.daemon
+        job = d.submit(simulate=LONG)["id"]
+        d.verb(job, "cancel")
+        d.delete("/v1/jobs/" + job)
+        removed = d.get("/v1/events").json["next"]
+        d.advance(10000)
+        stays = d.submit(simulate=LONG)["id"]
+        d.stop()		# what went is still in memory until then
+        d.start()
+        d.until_state(stays, "running")
+        now = d.get("/v1/events").json["next"]
+        for position in (0, removed - 1):
+            page = d.get("/v1/events?after=%d" % position).json
+            self.assertEqual(page, {"events": [], "next": now, "reset": True})
+            with d.stream("/v1/events?after=%d" % position) as stream:
+                event = stream.event()
+                self.assertEqual((event["event"], event["data"]),
+                                 ("reset", {"seq": now}))
+                d.verb(stays, "pause")
+                self.assertEqual(stream.event()["data"]["kind"], "paused")
+            d.verb(stays, "resume")	# a free slot takes it at once
+            now = d.get("/v1/events").json["next"]
+        page = d.get("/v1/events?after=%d" % removed).json
+        self.assertNotIn("reset", page)
+        self.assertEqual(page["events"][0]["kind"], "submitted")
+        d.verb(stays, "cancel")
+
+
+class Hour(unittest.TestCase):
+    def test_a_stream_is_closed_after_an_hour(self):
+        daemon = heygend.Daemon({"status.default_job": "off"})
+        self.addCleanup(daemon.remove)
+        clock = os.path.join(daemon.dir, "clock")
+        heygend.write_whole(clock, "\0" * 16)
+        daemon.env.update(LD_PRELOAD=heygend.preload("test_clock_shim"),
+                          HEYGEND_TEST_CLOCK=clock)
+        daemon.start()
+
+        def set_ahead(ms):
+            with open(clock, "r+b") as file:
+                file.write(struct.pack("=qq", 0, ms))
+        with daemon.stream("/v1/events") as stream:
+            job = daemon.submit(not_before=LATER)["id"]
+            self.assertEqual(stream.event()["data"]["kind"], "submitted")
+            set_ahead(3600000 - 60000)
+            daemon.verb(job, "pause")
+            self.assertEqual(stream.event()["data"]["kind"], "paused")
+            set_ahead(3600000)
+            daemon.verb(job, "resume")
+            self.assertIsNone(stream.event())
+        daemon.stop()
+
+
 if __name__ == "__main__":
-    heygend.main(Events, RealTime)
+    heygend.main(Events, RealTime, Ends, Hour)

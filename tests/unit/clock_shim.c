@@ -2,7 +2,8 @@
  *
  *	LD_PRELOAD=.../test_clock_shim.so HEYGEND_TEST_CLOCK=FILE heygend ...
  *
- * FILE holds an int64_t: how many ms the wall clock is off.  It is mapped, so
+ * FILE holds an int64_t: how many ms the wall clock is off, and perhaps one
+ * more: how many ms the monotonic clock is ahead.  It is mapped, so
  * writing to it sets the clock of every process that has it at once.  Nobody
  * is told, unlike by a real step: a timer with TFD_TIMER_CANCEL_ON_SET does
  * not see it. */
@@ -17,8 +18,11 @@
 #include <time.h>
 #include <unistd.h>
 
-static _Atomic int64_t none;
-static _Atomic int64_t *off_ms = &none;
+#define WALL 0
+#define MONO 1
+
+static _Atomic int64_t none[2];
+static _Atomic int64_t *off_ms = none;
 
 __attribute__((constructor))
 static void open_file(void)
@@ -32,7 +36,8 @@ static void open_file(void)
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		abort();
-	at = mmap(NULL, sizeof(*off_ms), PROT_READ, MAP_SHARED, fd, 0);
+	/* behind the end of the file the page is zero */
+	at = mmap(NULL, sizeof(none), PROT_READ, MAP_SHARED, fd, 0);
 	if (at == MAP_FAILED)
 		abort();
 	off_ms = at;
@@ -41,15 +46,18 @@ static void open_file(void)
 
 int clock_gettime(clockid_t id, struct timespec *t)
 {
-	int64_t ns;
+	int64_t ns, off;
 
 	if (syscall(SYS_clock_gettime, id, t) < 0)
 		return -1;
-	if (id != CLOCK_REALTIME && id != CLOCK_REALTIME_COARSE)
+	if (id == CLOCK_REALTIME || id == CLOCK_REALTIME_COARSE)
+		off = atomic_load(&off_ms[WALL]);
+	else if (id == CLOCK_MONOTONIC)
+		off = atomic_load(&off_ms[MONO]);
+	else
 		return 0;
-	ns = t->tv_nsec + atomic_load(off_ms) % 1000 * 1000000;
-	t->tv_sec += atomic_load(off_ms) / 1000 + (ns >= 1000000000) -
-		     (ns < 0);
+	ns = t->tv_nsec + off % 1000 * 1000000;
+	t->tv_sec += off / 1000 + (ns >= 1000000000) - (ns < 0);
 	t->tv_nsec = (ns + 1000000000) % 1000000000;
 	return 0;
 }
