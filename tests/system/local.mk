@@ -28,6 +28,7 @@ SYSTEM_TESTS = \
 	%D%/test_settings.py \
 	%D%/test_unit.py \
 	%D%/test_wire_access.py \
+	%D%/test_wire_edits.py \
 	%D%/test_wire_events.py \
 	%D%/test_wire_faults.py \
 	%D%/test_wire_framing.py \

@@ -331,6 +331,60 @@ class Life(Case):
                 self.assertLess(errors[-1], 0.06)
                 d.advance(10000)
 
+    def test_one_that_may_not_start_yet_expects_its_delay_as_well(self):
+        self.submit(10000), self.submit(20000)
+        now = ms(self.daemon.advance(1000))
+        at = time.strftime("%Y-%m-%dT%H:%M:%S.000Z",
+                           time.gmtime(now // 1000 + 100))
+        job = self.submit(5000, not_before=at)
+        self.assertEqual(self.job(job)["remaining_ms"],
+                         ms(at) - now + 5000 + (9000 + 19000) // 2)
+
+    def test_the_end_that_is_expected_moves_only_with_a_report(self):
+        with Daemon(dict(MANUAL, **{
+                "simulation.eta_error": 0.5,
+                "simulation.progress_interval_ms": 60000})) as d:
+            id = d.submit(simulate={"duration_ms": 1000000})["id"]
+            d.advance(60000)
+            seen = []
+            for _ in range(10):
+                seen.append(d.job(id)["estimated_completion_at"])
+                d.advance(3000)
+            self.assertEqual(len(set(seen)), 1)
+            d.advance(30000)
+            self.assertNotEqual(d.job(id)["estimated_completion_at"], seen[0])
+
+    def test_each_state_shows_what_is_expected_of_it(self):
+        d = self.daemon
+
+        def shown(job):
+            job = self.job(job)
+            return tuple(job[key] for key in (
+                "progress", "remaining_ms", "estimated_completion_at",
+                "queue_position"))
+        job = self.submit(10000)
+        d.advance(4000)
+        now = self.job(job)
+        self.assertEqual(shown(job)[:2] + shown(job)[3:], (0.4, 6000, None))
+        self.assertEqual(ms(now["estimated_completion_at"]) -
+                         ms(now["started_at"]), 10000)
+        d.verb(job["id"], "pause")
+        self.assertEqual(shown(job), (0.4, 6000, None, None))
+        d.post("/v1/queue:pause")
+        d.verb(job["id"], "resume")
+        self.assertEqual(shown(job), (0.4, 6000, None, 1))
+        d.verb(job["id"], "cancel")
+        self.assertEqual(shown(job), (0.4, 0, None, None))
+        d.verb(job["id"], "restart")
+        self.assertEqual(shown(job), (0, 10000, None, 1))
+        self.assertIsNone(self.job(job)["started_at"])
+        d.post("/v1/queue:resume")
+        d.advance(10000)
+        self.assertEqual(shown(job), (1, 0, None, None))
+        failed = self.submit(simulate={"duration_ms": 1000, "fail_at": 0.25})
+        d.advance(1000)
+        self.assertEqual(shown(failed), (0.25, 0, None, None))
+
     # --- the end of the end ----------------------------------------------------------------
 
     def test_a_finished_job_is_gone_when_its_ttl_has_passed(self):
@@ -439,6 +493,17 @@ class Recovery(Case):
         kinds = [e["kind"] for e in d.get(
             "/v1/jobs/%s/events" % job["id"]).json["events"]]
         self.assertEqual(kinds.count("requeued"), 1)
+
+    def test_a_manual_clock_never_goes_back_before_what_is_stored(self):
+        d = self.daemon
+        d.advance(30 * 24 * 3600 * 1000)
+        job = d.submit(not_before="2999-01-01T00:00:00Z")
+        d.stop()
+        d.restart()
+        now = ms(d.advance(0))
+        self.assertGreaterEqual(now, ms(job["submitted_at"]))
+        # nor do times that are still ahead count
+        self.assertLess(now, ms(job["submitted_at"]) + 3600 * 1000)
 
     def test_a_paused_queue_stays_paused(self):
         d = self.daemon

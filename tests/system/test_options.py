@@ -69,12 +69,17 @@ class Options(unittest.TestCase):
                 self.refused(USAGE, sentence, *args)
 
     def test_a_setting_that_is_none_is_refused(self):
-        for text in ("jobs.slots", "slots=1", "jobs.nothing=1",
-                     "jobs.slots=many", "jobs.slots=0",
-                     "http.listen=127.0.0.1:x"):
-            done = self.run_it("--set", text, "--print-config")
-            self.assertIn(done.returncode, (USAGE, CONFIG), done)
-            self.assertRegex(done.stderr, r"^heygend: .*\S\n$")
+        for status, texts in (
+                (USAGE, ("jobs.slots", "slots=1", "=1", "jobs.=1")),
+                (CONFIG, ("jobs.nothing=1", "nothing.slots=1",
+                          "jobs.slots=many", "jobs.slots=0",
+                          "http.listen=127.0.0.1:x",
+                          "simulation.min_ms=40000"))):
+            for text in texts:
+                done = self.run_it("--set", text, "--print-config")
+                self.assertEqual((done.returncode, done.stdout),
+                                 (status, ""), done)
+                self.assertRegex(done.stderr, r"^heygend: .*\S\n$")
 
     def test_a_version_that_nobody_can_read_is_a_failure(self):
         with open("/dev/full", "w") as full:

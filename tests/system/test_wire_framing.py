@@ -117,6 +117,11 @@ class Framing(heygend.Case):
                                              *headers, *["Y: v"] * more))
                 self.problem(answer, 431, "headers_too_large")
 
+    def test_not_quite_16_kib_of_headers_are_taken(self):
+        answer = self.ask(self.lines("GET /v1 HTTP/1.1", self.host(),
+                                     "X: " + "x" * (16384 - 100)))
+        self.assertEqual(answer.status, 200)
+
     def test_more_than_16_kib_of_headers_are_refused(self):
         answer = self.ask(self.lines("GET /v1 HTTP/1.1", self.host(),
                                      "X: " + "x" * 17000))

@@ -248,6 +248,27 @@ class Waiting(heygend.Case):
             self.assertEqual(events[-1]["data"]["result"], "completed")
             self.assertIsNone(stream.event())
 
+    def test_a_stream_of_a_status_tells_each_change(self):
+        job = self.daemon.submit(simulate=LONG)
+        with self.daemon.stream("/status/" + job["id"]) as stream:
+            states = [stream.event()["data"]["state"]]
+            for verb in ("pause", "resume", "pause", "cancel"):
+                self.daemon.verb(job["id"], verb)
+                # a free slot takes the resumed one in the same turn
+                states.append(stream.event()["data"]["state"])
+            self.assertIsNone(stream.event())
+        self.assertEqual(states, ["running", "paused", "running", "paused",
+                                  "canceled"])
+
+    def test_the_status_says_what_the_job_says(self):
+        job = self.daemon.submit(simulate=LONG)
+        self.daemon.advance(5000)
+        status = self.daemon.get("/status/" + job["id"]).json
+        job = self.daemon.job(job["id"])
+        self.assertEqual(status.pop("job_id"), job["id"])
+        for key, value in status.items():
+            self.assertEqual(value, job[key], key)
+
     def test_a_final_job_streams_one_event(self):
         job = self.daemon.submit(simulate=LONG)
         self.daemon.verb(job["id"], "cancel")
