@@ -226,6 +226,34 @@ START_TEST(a_turn_removes_twice_as_many_as_it_takes_in)
 }
 END_TEST
 
+static enum outcome handed_in(void)
+{
+	struct command *c = command_new(COMMAND_QUEUE_PAUSE);
+	enum outcome outcome;
+
+	ck_assert_ptr_nonnull(c);
+	engine_do(engine, c);
+	outcome = c->outcome;
+	command_free(c);
+	return outcome;
+}
+
+START_TEST(what_cannot_be_taken_is_refused_at_the_door)
+{
+	given_engine();
+	engine->waiting = COMMANDS_WAITING;
+	ck_assert_int_eq(handed_in(), OUTCOME_BUSY);
+	engine->store_failing = true;
+	ck_assert_int_eq(handed_in(), OUTCOME_STORE_UNAVAILABLE);
+	engine->draining = true;
+	ck_assert_int_eq(handed_in(), OUTCOME_DRAINING);
+	ck_assert_ptr_null(engine->first);
+	engine->draining = engine->store_failing = false;
+	engine->waiting = 0;
+	end_engine();
+}
+END_TEST
+
 int main(void)
 {
 	const struct given_loop loops[] = {
@@ -236,6 +264,7 @@ int main(void)
 		{ a_report_that_comes_late_takes_no_progress_back, 1 },
 		{ what_a_turn_takes_as_progress_is_what_was_seen_last, 1 },
 		{ a_turn_removes_twice_as_many_as_it_takes_in, 1 },
+		{ what_cannot_be_taken_is_refused_at_the_door, 1 },
 	};
 
 	return given_run_loops("engine", loops, sizeof(loops) / sizeof(*loops));
