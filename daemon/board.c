@@ -11,6 +11,9 @@
 #include <sys/mman.h>
 
 #define NEARLY 0.999	/* what is shown before the end, at most */
+/* A run has 17 years left at most, all runs together less than overflows. */
+#define LEFT_MS_MAX (INT64_C(1) << 39)
+#define SHOWN_MS_MAX 9007199254740991	/* 2^53 - 1: JSON's largest integer */
 
 /* --- keys -------------------------------------------------------------------- */
 
@@ -276,6 +279,7 @@ static void running_sum(struct board *b, int64_t end_ms, int count)
 static void slot_report(struct board *b, struct slot *slot, double progress,
 			int64_t remaining_ms, int64_t at_ms, int64_t wall_ms)
 {
+	remaining_ms = remaining_ms < LEFT_MS_MAX ? remaining_ms : LEFT_MS_MAX;
 	running_sum(b, at_ms + remaining_ms - slot->end_ms, 0);
 	slot->progress = progress;
 	slot->at_ms = at_ms;
@@ -475,6 +479,8 @@ static void view_queued(struct board *b, const struct live *live,
 	if (slots > 0 && look.running >= slots && !live->started)
 		view->remaining_ms += (running_remaining_ms(b) +
 				       look.ahead_ms) / slots;
+	if (view->remaining_ms > SHOWN_MS_MAX)
+		view->remaining_ms = SHOWN_MS_MAX;
 	if (b->moving)
 		view->completion_ms = view->now_ms + view->remaining_ms;
 	view->eligible_ahead = delay > 0;

@@ -9,6 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define OWN_MS_MAX 9007199254740991.0	/* the longest there is: 2^53 - 1 */
+/* A job counts for a year at most in what others have to wait for: however
+ * many there are, the sum of all does not overflow. */
+#define AHEAD_MS_MAX (INT64_C(1) << 35)
+
 struct index {
 	pthread_mutex_t lock;
 	index_job_at *job_at;
@@ -82,7 +87,15 @@ int64_t index_own_ms(const struct index *ix, const struct job *job)
 		return job->remaining_ms;
 	if (simulate && (simulate->given & SIMULATE_DURATION))
 		total = simulate->duration_ms;
-	return llround(total / ix->time_scale * (1 - job->progress));
+	return llround(fmin(total / ix->time_scale * (1 - job->progress),
+			    OWN_MS_MAX));
+}
+
+static int64_t ahead_ms(const struct index *ix, const struct job *job)
+{
+	int64_t own_ms = index_own_ms(ix, job);
+
+	return own_ms < AHEAD_MS_MAX ? own_ms : AHEAD_MS_MAX;
 }
 
 /* The place in the order of dispatch, fixed on entry: linear aging never
@@ -99,10 +112,10 @@ static int enter(struct index *ix, uint32_t slot, const struct job *job)
 	ix->epoch++;
 	if (job->eligible_ms > ix->now_ms)
 		return queue_insert(&ix->delayed, slot, job->eligible_ms,
-				    job->seq, index_own_ms(ix, job),
+				    job->seq, ahead_ms(ix, job),
 				    job->eligible_ms);
 	return queue_insert(&ix->waiting, slot, dispatch_key(ix, job),
-			    job->seq, index_own_ms(ix, job),
+			    job->seq, ahead_ms(ix, job),
 			    job->eligible_ms);
 }
 

@@ -17,10 +17,11 @@ WITH now (ms, aging_ms, slots, expected_ms, scale, paused) AS (
 			  WHERE name = 'queue_paused'), 0)
 ), run (jobs, remaining_ms) AS (
 	SELECT count(*),
-	       sum(max(coalesce(live.at_ms + live.remaining_ms,
-				job.updated_ms + job.remaining_ms,
-				job.updated_ms + now.expected_ms / now.scale)
-		       - now.ms, 0))
+	       sum(min(max(coalesce(live.at_ms + live.remaining_ms,
+				    job.updated_ms + job.remaining_ms,
+				    job.updated_ms + now.expected_ms
+						     / now.scale)
+			   - now.ms, 0), 1 << 39))
 	  FROM job
 	  JOIN now
 	  LEFT JOIN live ON live.job_seq = job.seq
@@ -42,8 +43,10 @@ WITH now (ms, aging_ms, slots, expected_ms, scale, paused) AS (
 ), ordered AS (
 	SELECT waiting.*,
 	       row_number() OVER line AS place,
-	       sum(own_ms) OVER (ORDER BY early, turn, seq ROWS BETWEEN
-				 UNBOUNDED PRECEDING AND 1 PRECEDING) AS ahead_ms
+	       -- a year of each at most: no number of jobs overflows the sum
+	       sum(min(own_ms, 1 << 35))
+			OVER (ORDER BY early, turn, seq ROWS BETWEEN
+			      UNBOUNDED PRECEDING AND 1 PRECEDING) AS ahead_ms
 	  FROM waiting
 	WINDOW line AS (ORDER BY early, turn, seq)
 ), timed AS (

@@ -304,6 +304,25 @@ class Life(Case):
         self.daemon.post("/v1/queue:pause")
         self.assertIsNone(self.job(fourth)["estimated_completion_at"])
 
+    def test_the_longest_jobs_there_can_be_overflow_no_sum(self):
+        longest = 2 ** 53 - 1
+        with Daemon(dict(MANUAL, **{"jobs.slots": 1500})) as d:
+            for _ in range(4):
+                answer = d.post("/v1/jobs:batch", {"jobs": [
+                    {"simulate": {"duration_ms": longest}}] * 1000})
+                self.assertEqual((answer.status,
+                                  answer.headers["retry-after"]), (202, "30"))
+            page = d.get("/v1/jobs?limit=500&state=queued").json["jobs"]
+            left = [job["remaining_ms"] for job in page]
+            self.assertEqual(left, sorted(left, reverse=True))
+            self.assertGreater(left[-1], longest // 1000)
+            self.assertLessEqual(left[0], longest)
+            page = d.get("/v1/jobs?limit=500&state=running").json["jobs"]
+            year = 365 * 24 * 3600 * 1000
+            self.assertGreater(min(job["remaining_ms"] for job in page), year)
+            last = d.submit(simulate={"duration_ms": 1})
+            self.assertGreater(last["remaining_ms"], year)
+
     def test_a_job_that_starts_at_once_does_not_wait_for_itself(self):
         with Daemon(dict(self.settings, **{"jobs.workers": 1,
                                            "jobs.slots": 1})) as d:

@@ -202,6 +202,22 @@ class Sqlite3(Case):
             self.assertEqual(row["error"],
                              wire["error"] and wire["error"]["code"])
 
+    def test_the_longest_jobs_there_can_be_overflow_no_view(self):
+        jobs = self.daemon.post("/v1/jobs:batch", {"jobs": [
+            {"simulate": {"duration_ms": 2 ** 53 - 1}}] * 1000}).json["jobs"]
+        self.given += jobs
+        more = self.daemon.post("/v1/jobs:batch", {"jobs": [
+            {"simulate": {"duration_ms": 2 ** 53 - 1}}] * 500}).json["jobs"]
+        try:
+            self.assertEqual(len(self.ask("What is next")), 10)
+            rows = self.shell("SELECT max(remaining_ms) AS most FROM queue")
+            self.assertGreater(rows[0]["most"], 2 ** 53)
+        finally:
+            self.daemon.post("/v1/jobs:cancel",
+                             {"ids": [job["id"] for job in more]})
+            self.daemon.post("/v1/jobs:delete",
+                             {"ids": [job["id"] for job in more]})
+
     def test_the_summary_counts_every_state(self):
         self.submit(), self.submit(), self.submit()
         self.advance(2000)
