@@ -12,6 +12,7 @@ main()    runs the cases of the calling script and prints TAP; a test's name
 Tests wait on conditions, through until(), never on time.  Everything has a
 deadline; whatever is started is ended.  Python 3's standard library only.
 """
+import glob
 import json
 import os
 import re
@@ -182,6 +183,14 @@ class Raw:
             body, self.pending = self.pending, b""
         return Answer(status, headers, body)
 
+    def leave(self):
+        """Says that no more comes, and waits until the other side is gone."""
+        try:
+            self.socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass			# it is
+        self.eof()
+
     def eof(self):
         """True if nothing but the end of the connection follows."""
         while not self.pending and self.more():
@@ -291,9 +300,9 @@ class Daemon:
         for key, value in self.settings.items():
             section, _, name = key.partition(".")
             sections.setdefault(section, []).append("%s = %s" % (name, value))
-        with open(path, "w") as ini:
-            for section, lines in sections.items():
-                ini.write("[%s]\n%s\n" % (section, "\n".join(lines)))
+        # an earlier hangup may be about to read it
+        write_whole(path, "".join("[%s]\n%s\n" % (section, "\n".join(lines))
+                                  for section, lines in sections.items()))
         return [program("heygend"), "--config", path] + self.args
 
     def spawn(self):
@@ -339,13 +348,12 @@ class Daemon:
     def children(self):
         """The process ids of its workers."""
         found = []
-        path = "/proc/%d/task" % self.process.pid
-        try:
-            for task in os.listdir(path):
-                with open("%s/%s/children" % (path, task)) as children:
+        for path in glob.glob("/proc/%d/task/*/children" % self.process.pid):
+            try:
+                with open(path) as children:
                     found += [int(pid) for pid in children.read().split()]
-        except FileNotFoundError:
-            pass
+            except (FileNotFoundError, ProcessLookupError):
+                pass			# a thread that has just ended
         return found
 
     def stop(self, status=0, clean_log=True):
@@ -400,8 +408,10 @@ class Daemon:
             shutil.rmtree(self.dir, ignore_errors=True)
 
     def log(self):
+        """Its whole lines: the last one may be half written."""
         with open(self.log_path, errors="replace") as log:
-            return log.read()
+            text = log.read()
+        return text[:text.rfind("\n") + 1]
 
     def log_errors(self):
         return [line for line in self.log().splitlines()
@@ -437,11 +447,17 @@ class Daemon:
 
     def request(self, method, path, body=None, headers=None,
                 timeout=DEADLINE):
+        """The answer.  The daemon counts and logs a request when it has
+        been answered, and closes the connection then: so what is asked here
+        is in its metrics and in its log."""
         fields = {"Connection": "close"}
         fields.update(headers or {})
         with self.raw(self.message(method, path, body, fields),
                       timeout) as raw:
-            return raw.answer(head_only=method == "HEAD")
+            answer = raw.answer(head_only=method == "HEAD")
+            if answer.headers.get("connection") == "close":
+                raw.leave()
+            return answer
 
     def get(self, path, **more):
         return self.request("GET", path, **more)
@@ -482,6 +498,20 @@ class Daemon:
 
     def verb(self, id, verb, **more):
         return self.post("/v1/jobs/%s:%s" % (id, verb), **more)
+
+    def metric(self, name):
+        """A sample of the metrics, by its name and labels; 0: there is none."""
+        for line in self.get("/metrics").body.decode().splitlines():
+            if line.startswith(name + " "):
+                return float(line.rpartition(" ")[2])
+        return 0
+
+    def until_held(self, **counts):
+        """Waits until so many are held: wait, stream, events.  Whoever is
+        counted has found where it stands: what comes now is news to it."""
+        for kind, count in counts.items():
+            until(lambda: self.metric('heygend_held{kind="%s"}' % kind) ==
+                  count, "that %d are held by %s" % (count, kind))
 
     def advance(self, ms):
         """Moves a manual clock; the time it then shows."""

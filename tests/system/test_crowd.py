@@ -34,12 +34,6 @@ class Crowded(heygend.Case):
     def descriptors(self):
         return len(os.listdir("/proc/%d/fd" % self.daemon.process.pid))
 
-    def metric(self, name):
-        for line in self.daemon.get("/metrics").body.decode().splitlines():
-            if line.startswith(name + " "):
-                return float(line.split()[1])
-        return 0
-
     def answered_at_once(self):
         """Ten plain requests, far faster than any time-out of the crowd."""
         for _ in range(10):
@@ -52,12 +46,12 @@ class Room(Crowded):
     settings = {"status.default_job": "off", "http.threads": THREADS}
 
     def test_who_says_nothing_makes_room_the_oldest_first(self):
-        before = self.metric("heygend_connections_evicted_total")
+        evicted = "heygend_connections_evicted_total"
+        before = self.daemon.metric(evicted)
         oldest, *_ = self.come(4 * THREADS)
         self.answered_at_once()
         self.assertTrue(oldest.eof())
-        self.assertGreater(self.metric("heygend_connections_evicted_total"),
-                           before)
+        self.assertGreater(self.daemon.metric(evicted), before)
 
     def test_who_drips_a_head_makes_room(self):
         self.come(4 * THREADS, b"GET /v1 HTTP/1.1\r\nHost: ")
@@ -101,7 +95,7 @@ class Room(Crowded):
                 "GET", "/v1/jobs/%s?wait=60" % job["id"])) as waiter, \
                 self.daemon.stream("/v1/events") as stream:
             self.assertEqual(stream.status, 200)
-            heygend.until(lambda: self.metric('heygend_held{kind="wait"}'))
+            self.daemon.until_held(wait=1, stream=1)
             self.come(4 * THREADS)
             self.answered_at_once()
             self.daemon.verb(job["id"], "cancel")

@@ -41,20 +41,10 @@ class Waiting(heygend.Case):
 
     def held(self, path, **more):
         """A request that is being held by now."""
-        before = self.waiting()
+        self.daemon.until_held(wait=0)
         request = InBackground(lambda: self.daemon.get(path, **more))
-        heygend.until(lambda: self.waiting() > before or
-                      not request.waits(), "a held request")
+        self.daemon.until_held(wait=1)
         return request
-
-    def waiting(self):
-        """Threads of the daemon that are in a wait: one for each connection
-        that has been accepted and not been answered."""
-        with open("/proc/%d/net/tcp" % self.daemon.process.pid) as table:
-            rows = [line.split() for line in table.readlines()[1:]]
-        port = ":%04X" % self.daemon.port
-        return sum(1 for row in rows
-                   if row[1].endswith(port) and row[3] == "01")
 
     # --- GET /status --------------------------------------------------------
 
@@ -318,11 +308,10 @@ class Room(heygend.Case):
         held += [self.daemon.stream("/v1/events").raw for _ in range(2)]
         held += [self.daemon.stream("/status/" + job["id"]).raw]
         try:
-            def refused():
-                answer = self.daemon.get("/v1/jobs/%s?wait=1" % job["id"])
-                self.assertEqual(answer.status, 200)
-                return "preference-applied" not in answer.headers
-            heygend.until(refused)
+            self.daemon.until_held(wait=5, stream=3)
+            answer = self.daemon.get("/v1/jobs/%s?wait=1" % job["id"])
+            self.assertEqual(answer.status, 200)
+            self.assertNotIn("preference-applied", answer.headers)
             answer = self.daemon.get("/v1/events", headers={
                 "Accept": "text/event-stream"})
             self.problem(answer, 503, "busy")
@@ -364,9 +353,8 @@ class Drain(heygend.Case):
                 self.daemon.raw(self.daemon.message(
                     "GET", "/v1/events?wait=60")) as poller, \
                 self.daemon.stream("/v1/events") as stream:
+            self.daemon.until_held(wait=1, events=1, stream=1)
             self.assertIsNotNone(stream.block())
-            answer = self.daemon.get("/v1/jobs/%s?wait=1" % job["id"])
-            self.assertEqual(answer.status, 200)
             began = time.monotonic()
             self.daemon.stop()
             self.assertLess(time.monotonic() - began, 5 * heygend.SLOW)
