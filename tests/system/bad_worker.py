@@ -1,7 +1,8 @@
 """bad_worker.py -- a worker that is none, for test_crew.py.
 
 Descriptor 3 is the socket to heygend.  $HG_BAD_WORKER names a file whose text
-says how to be bad; "good" becomes the real worker, $HG_GOOD_WORKER.
+says how to be bad; "good" becomes the real worker, $HG_GOOD_WORKER.  With
+"once" behind it only the first one is so, and whoever comes later is good.
 """
 import os
 import random
@@ -11,16 +12,21 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from heygend import write_whole  # noqa: E402
 from test_worker import (  # noqa: E402
     ALIVE, BATCH, COMPLETED, DOWNLOAD, FAILED, HEADER, MAGIC, ORDER, PROGRESS,
     RECORD, RENDER)
 
-ORDER_CLOCK, ORDER_RUN = 2, 3
+ORDER_CLOCK, ORDER_RUN, ORDER_STOP = 2, 3, 4
 
 
 def mode():
-    with open(os.environ["HG_BAD_WORKER"]) as file:
-        return file.read().strip()
+    path = os.environ["HG_BAD_WORKER"]
+    with open(path) as file:
+        how, *once = file.read().split()
+    if once:
+        write_whole(path, "good")
+    return how
 
 
 def now_ms():
@@ -60,7 +66,11 @@ class Bad:
         self.socket.send(packet(*records))
 
     def runs(self):
-        """The runs that are ordered, as (run, slot, job); speaks meanwhile."""
+        """The runs that are ordered, as (run, slot, job)."""
+        return (run for kind, run in self.orders() if kind == ORDER_RUN)
+
+    def orders(self):
+        """Runs and stops, each with its run; speaks meanwhile."""
         self.socket.settimeout(0.2)
         while True:
             self.alive()
@@ -76,8 +86,8 @@ class Bad:
                     self.tick = struct.unpack_from("=qq", body)[1]
                     self.next_alive = 0
                     self.alive()
-                elif kind == ORDER_RUN:
-                    yield run, slot, job
+                else:
+                    yield kind, (run, slot, job)
 
     # --- ways of being bad ---------------------------------------------------
 
@@ -120,13 +130,14 @@ class Bad:
                       record(FAILED, run), record(COMPLETED, run))
 
     def stubborn(self):
-        """Ends runs a second after they began, stopped or not, twice."""
-        for run in self.runs():
-            if os.fork() == 0:
-                time.sleep(1)
+        """Ends runs when they are stopped, twice; a job's second one by
+        itself."""
+        begun = set()
+        for kind, run in self.orders():
+            if kind == ORDER_STOP or run[2] in begun:
                 self.send(record(COMPLETED, run))
                 self.send(record(FAILED, run))
-                os._exit(0)
+            begun.add(run[2])
 
     def flood(self):
         """As much as the socket takes, of what is right and says nothing."""
