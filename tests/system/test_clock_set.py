@@ -118,11 +118,12 @@ class ClockSet(unittest.TestCase):
 
     def test_a_promise_in_wall_time_is_kept_when_the_clock_is_set_back(self):
         d = self.daemon
-        at = self.now() + 2000
+        at = (self.now() // 1000 + 4) * 1000
         job = d.submit(not_before=text(at), simulate={"duration_ms": 10})
         self.set_clock(-HOUR)
+        self.assertLess(int(time.time() * 1000), at, "too slow to tell")
         self.noticed()
-        time.sleep(2.5)		# it would have begun
+        time.sleep(max(0, at / 1000 + 0.5 - time.time()))  # would have begun
         now = d.job(job["id"])
         self.assertEqual((now["state"], now["queue_position"]),
                          ("queued", None))
@@ -133,7 +134,7 @@ class ClockSet(unittest.TestCase):
     def test_a_start_at_an_earlier_time_leaves_nothing_stuck(self):
         d = self.daemon
         restarts = self.given_one_that_waits_for_its_restart()
-        runs = d.submit(simulate={"duration_ms": 500})["id"]
+        runs = d.submit(simulate={"duration_ms": 3000})["id"]
         d.until_state(runs, "running")
         d.post("/v1/queue:pause")
         waits = d.submit(simulate={"duration_ms": 10})["id"]
@@ -196,17 +197,20 @@ class Stopped(unittest.TestCase):
     def test_a_daemon_that_was_stopped_finds_what_happened_meanwhile(self):
         d = self.daemon
         id = d.submit(simulate={"duration_ms": 2000})["id"]
-        d.until_state(id, "running")
+        # it is shown as running before its worker is told to
+        until(lambda: d.job(id)["stage"] not in (None, "download"),
+              "that it runs")
         self.stop_for_4_s(d.process.pid)
         job = d.until_state(id, "completed")
-        self.assertAlmostEqual(ms(job["finished_at"]) - ms(job["started_at"]),
-                               2000, delta=200)
+        # when it happened, not when it was heard of
+        took = ms(job["finished_at"]) - ms(job["started_at"])
+        self.assertTrue(1800 < took < 3500, took)
         self.assertNotIn("worker.lost", d.log())
         d.stop()
 
     def test_a_worker_that_was_stopped_costs_a_run(self):
         d = self.daemon
-        id = d.submit(simulate={"duration_ms": 1000})["id"]
+        id = d.submit(simulate={"duration_ms": 3000})["id"]
         d.until_state(id, "running")
         worker = d.children()[0]
         os.kill(worker, signal.SIGSTOP)

@@ -18,7 +18,7 @@ class Life(Refused):
         os.kill(pid, signal.SIGKILL)
 
     def starts_again_after(self, what, error):
-        with self.given(REAL) as d:
+        with self.given(dict(REAL, **{"test.clock": "manual"})) as d:
             id = d.submit(simulate={"duration_ms": 300})["id"]
             d.until_state(id, "running")
             with self.refusal(what, 1, 0, error):
@@ -27,7 +27,10 @@ class Life(Refused):
                       "two failed starts")
                 self.assertEqual(d.get("/readyz").status, 503)
                 self.assertEqual(d.state(id), "queued")
-            self.assertEqual(d.until_state(id, "completed")["attempt"], 1)
+            d.until_state(id, "running")
+            d.advance(300)
+            job = d.job(id)
+            self.assertEqual((job["state"], job["attempt"]), ("completed", 1))
             self.assertIn(os.strerror(error), d.log())
             d.stop(clean_log=False)
 

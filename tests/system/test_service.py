@@ -173,10 +173,12 @@ class TheService(unittest.TestCase):
 
     def test_a_job_is_submitted_and_followed_by_heygenctl(self):
         self.start(QUICK)
+        run("heygenctl", "queue", "pause")
         done = run("heygenctl", "submit", "--title", "from the shell")
         job = done.stdout.strip()
         self.assertEqual(run("heygenctl", "status", job).stdout.strip(),
                          "pending")
+        run("heygenctl", "queue", "resume")
         run("heygenctl", "wait", job)
         self.assertEqual(run("heygenctl", "status", job).stdout.strip(),
                          "completed")

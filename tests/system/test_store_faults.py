@@ -89,7 +89,8 @@ class BrokenDisk(unittest.TestCase):
 
     def test_a_checkpoint_waits_until_no_change_waits(self):
         d, over = self.daemon, []
-        self.plan("sync 1 0 delay=30")
+        # long enough for those who were answered to come back meanwhile
+        self.plan("sync 1 0 delay=100")
         d.submit()
 
         def submit():
