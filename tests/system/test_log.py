@@ -89,6 +89,20 @@ class Log(unittest.TestCase):
             ("canceled", "canceled", "1"), ("restarted", "queued", "2"),
             ("canceled", "canceled", "2"), ("removed", "-", "2")])
 
+    def test_each_attempt_and_its_end_is_a_line(self):
+        id = self.ask("POST", "/v1/jobs", {
+            "on_error": "restart", "simulate": {
+                "duration_ms": 1, "fail_at": 1, "fail_attempts": 1}},
+            **{"X-Api-Key": KEY}).json["id"]
+        lines = until(lambda: (found := re.findall(
+            r"^<6>job\.([a-z]+) job=%s state=([a-z]+) attempt=(\d)" % id,
+            self.daemon.log(), re.M)) and found[-1][0] == "completed" and
+            found)
+        self.assertEqual([line for line in lines if line[0] != "stage"], [
+            ("submitted", "queued", "1"), ("started", "running", "1"),
+            ("failed", "queued", "1"), ("restarted", "queued", "2"),
+            ("started", "running", "2"), ("completed", "completed", "2")])
+
     def test_no_query_is_logged(self):
         self.ask("GET", "/v1/jobs?tag=a&api_key=" + SECRET,
                  Authorization="Bearer " + KEY, **{"Request-Id": "query"})

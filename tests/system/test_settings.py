@@ -1,6 +1,7 @@
 """What the settings do to jobs, and what a reload changes: design, section 7,
 and the rows of section 4 that speak of settings."""
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -240,6 +241,34 @@ class Reload(Case):
             cls.daemon.stop(clean_log=False)	# what was refused is an error
         finally:
             cls.daemon.remove()
+
+
+class Http(Case):
+    settings = dict(MANUAL, **{"http.retry_after_max_s": 5,
+                               "http.max_wait_s": 0})
+
+    def test_the_largest_retry_after_is_what_was_set(self):
+        for ms_left, seconds in ((4001, "5"), (5000, "5"), (5001, "5"),
+                                 (60000, "5"), (4000, "4"), (1, "1")):
+            id = self.daemon.submit(simulate={"duration_ms": ms_left})["id"]
+            answer = self.daemon.get("/status/" + id)
+            self.assertEqual(answer.headers["retry-after"], seconds)
+            self.daemon.verb(id, "cancel")
+
+    def test_where_nobody_may_wait_nobody_does(self):
+        id = self.daemon.submit()["id"]
+        answer = self.daemon.get("/v1/jobs/%s?wait=60" % id)
+        self.assertEqual((answer.status,
+                          answer.headers["preference-applied"]),
+                         (200, "wait=0"))
+        self.assertNotEqual(answer.headers["retry-after"], "0")
+
+    def test_an_interrupt_is_a_stop_too(self):
+        self.daemon.submit(not_before="2999-01-01T00:00:00Z")
+        self.daemon.process.send_signal(signal.SIGINT)
+        self.daemon.wait(0)
+        self.daemon.start()
+        self.assertEqual(self.daemon.get("/v1/queue").json["queued"], 1)
 
 
 class Scale(Case):

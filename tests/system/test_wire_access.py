@@ -231,6 +231,26 @@ class Preflight(Keys):
                          "https://app.example.com")
 
 
+class Everywhere(Keys):
+    """With keys it may listen on all addresses."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.daemon.stop()
+        cls.daemon.settings["http.listen"] = "0.0.0.0:0"
+        cls.daemon.settings["http.hosts"] = "api.example.com"
+        cls.daemon.start()
+
+    def test_any_address_is_its_own_and_no_other_name(self):
+        for host, status in (("127.0.0.1", 200), ("10.1.2.3:80", 200),
+                             ("localhost", 200), ("api.example.com", 200),
+                             ("evil.example", 421), ("10.1.2.3.evil", 421)):
+            answer = self.daemon.get("/v1", headers={"Host": host,
+                                                     "X-Api-Key": KEY})
+            self.assertEqual(answer.status, status, host)
+
+
 class Dashboard(heygend.Case):
     def test_it_is_served_with_its_policy(self):
         answer = self.daemon.get("/")
@@ -267,4 +287,4 @@ class Dashboard(heygend.Case):
 
 
 if __name__ == "__main__":
-    heygend.main(Keys, KeyFiles, Sites, Preflight, Dashboard)
+    heygend.main(Keys, KeyFiles, Sites, Preflight, Everywhere, Dashboard)

@@ -110,6 +110,33 @@ class IdempotencyKeys(heygend.Case):
                      422, "invalid_field")
         self.assertEqual(self.post("/v1/jobs", {}, "refused").status, 202)
 
+    def test_a_conflict_is_not_kept_either(self):
+        id = self.daemon.submit(simulate=LONG)["id"]
+        path = "/v1/jobs/%s:restart" % id
+        self.problem(self.post(path, key="later"), 409, "invalid_state")
+        self.daemon.verb(id, "cancel")
+        answer = self.post(path, key="later")
+        self.assertEqual((answer.status, answer.json["attempt"]), (200, 2))
+        self.assertNotIn("idempotency-replayed", answer.headers)
+
+    def test_one_key_is_good_for_each_job(self):
+        for _ in range(2):
+            id = self.daemon.submit(simulate=LONG)["id"]
+            answer = self.post("/v1/jobs/%s:pause" % id, key="each")
+            self.assertEqual(answer.json["state"], "paused")
+            self.assertNotIn("idempotency-replayed", answer.headers)
+            answer = self.post("/v1/jobs/%s:cancel" % id, key="each")
+            self.assertEqual(answer.json["state"], "canceled")
+
+    def test_a_batch_of_which_one_has_gone_is_gone(self):
+        body = {"jobs": [{"simulate": LONG}] * 3}
+        jobs = self.post("/v1/jobs:batch", body, "part").json["jobs"]
+        self.daemon.verb(jobs[1]["id"], "cancel")
+        self.daemon.delete("/v1/jobs/" + jobs[1]["id"])
+        problem = self.problem(self.post("/v1/jobs:batch", body, "part"), 410,
+                               "job_gone")
+        self.assertEqual(problem["id"], jobs[1]["id"])
+
     def test_malformed_keys_are_told(self):
         for key in ("", '""', "a b", "x" * 256, '"a', 'a"', "ä", "a,b",
                     '"a" "b"', "a;b"):
