@@ -373,6 +373,30 @@ class Life(Case):
             d.advance(30000)
             self.assertNotEqual(d.job(id)["estimated_completion_at"], seen[0])
 
+    def test_progress_never_falls_nor_comes_to_its_end_too_early(self):
+        with Daemon(dict(MANUAL, **{
+                "jobs.slots": 20, "simulation.eta_error": 1,
+                "simulation.progress_interval_ms": 7000})) as d:
+            ids = [d.submit(simulate={"duration_ms": 30000 + 100 * n})["id"]
+                   for n in range(20)]
+            before, runs = dict.fromkeys(ids, 0), True
+            while runs:
+                jobs = d.get("/v1/jobs?ids=" + ",".join(ids)).json["jobs"]
+                runs = False
+                for job in jobs:
+                    running = job["state"] == "running"
+                    self.assertGreaterEqual(job["progress"],
+                                            before[job["id"]])
+                    self.assertLessEqual(job["progress"],
+                                         0.999 if running else 1)
+                    self.assertGreaterEqual(job["remaining_ms"], 0)
+                    if running:
+                        before[job["id"]] = job["progress"]
+                    runs = runs or running
+                d.advance(1300)
+            # some were expected to end before they did
+            self.assertEqual(max(before.values()), 0.999)
+
     def test_each_state_shows_what_is_expected_of_it(self):
         d = self.daemon
 

@@ -81,6 +81,16 @@ class Options(unittest.TestCase):
                                  (status, ""), done)
                 self.assertRegex(done.stderr, r"^heygend: .*\S\n$")
 
+    def test_a_file_is_checked_without_a_start(self):
+        good = self.path("good.ini", "[jobs]\nslots = 9\n")
+        done = self.run_it("--check-config", good)
+        self.assertEqual((done.returncode, done.stdout, done.stderr),
+                         (0, good + " is good\n", ""))
+        bad = self.path("bad.ini", "[jobs]\n\nslotss = 9\n")
+        self.refused(CONFIG, bad + ":3: ", "--check-config", bad)
+        self.refused(CONFIG, "did you mean slots", "--check-config", bad)
+        self.refused(CONFIG, "absent", "--check-config", self.path("absent"))
+
     def test_a_version_that_nobody_can_read_is_a_failure(self):
         with open("/dev/full", "w") as full:
             done = subprocess.run([program("heygend"), "--version"],

@@ -672,8 +672,11 @@ class Full(heygend.Case):
     settings = {"jobs.max_jobs": 3, "status.default_job": "off"}
 
     def test_no_more_than_max_jobs_are_taken(self):
-        for _ in range(3):
-            self.daemon.submit(simulate=LONG)
+        first = [self.daemon.post("/v1/jobs", {}, headers={
+            "Idempotency-Key": "n%d" % n}).json["id"] for n in range(3)]
+        again = self.daemon.post("/v1/jobs", {}, headers={
+            "Idempotency-Key": "n0"})	# it has been taken already
+        self.assertEqual((again.status, again.json["id"]), (202, first[0]))
         for path, body in (("/v1/jobs", {}), ("/v1/jobs:batch",
                                               {"jobs": [{}]})):
             answer = self.daemon.post(path, body)

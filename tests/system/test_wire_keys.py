@@ -137,6 +137,16 @@ class IdempotencyKeys(heygend.Case):
                                "job_gone")
         self.assertEqual(problem["id"], jobs[1]["id"])
 
+    def test_a_job_stays_gone_for_its_key_when_nothing_else_knows_it(self):
+        body = {"simulate": LONG}
+        id = self.post("/v1/jobs", body, "long-gone").json["id"]
+        self.daemon.verb(id, "cancel")
+        self.daemon.delete("/v1/jobs/" + id)
+        self.daemon.advance(2 * 3600 * 1000)
+        self.problem(self.daemon.get("/v1/jobs/" + id), 404, "job_not_found")
+        self.problem(self.post("/v1/jobs", body, "long-gone"), 410,
+                     "job_gone")
+
     def test_malformed_keys_are_told(self):
         for key in ("", '""', "a b", "x" * 256, '"a', 'a"', "ä", "a,b",
                     '"a" "b"', "a;b"):
