@@ -10,7 +10,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from heygend import SRCDIR, Case, main, until  # noqa: E402
+from heygend import SRCDIR, Case, Daemon, main, until  # noqa: E402
 
 SHELL = shutil.which("sqlite3")
 ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
@@ -245,5 +245,30 @@ class Sqlite3(Case):
         self.assertIn("readonly", done.stderr)
 
 
+@unittest.skipUnless(SHELL, "there is no sqlite3 shell")
+class Dead(unittest.TestCase):
+    def test_the_jobs_of_a_dead_daemon_do_not_seem_to_move(self):
+        with Daemon({"status.default_job": "off", "simulation.error_rate": 0,
+                     "store.progress_write_ms": 200}) as d:
+            id = d.submit(simulate={"duration_ms": 20000})["id"]
+
+            def shown():
+                done = subprocess.run(
+                    [SHELL, "-readonly",
+                     os.path.join(d.state_dir, "jobs.db"),
+                     "SELECT progress FROM jobs WHERE id = '%s'" % id],
+                    capture_output=True, text=True, check=True, timeout=30)
+                return float(done.stdout)
+            until(lambda: shown() > 0.05, "that it runs, and is seen to")
+            d.kill()
+            died = time.monotonic()
+            # a row, what was not yet written, and two intervals: no more
+            until(lambda: time.monotonic() > died + 0.8, "that it is dead")
+            last = shown()
+            self.assertLess(last, 0.5)
+            until(lambda: time.monotonic() > died + 1.6, "some time later")
+            self.assertEqual(shown(), last)
+
+
 if __name__ == "__main__":
-    main(Sqlite3)
+    main(Sqlite3, Dead)
