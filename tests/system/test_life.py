@@ -567,6 +567,25 @@ class Recovery(Case):
         finally:
             other.remove()
 
+    def test_a_lost_worker_costs_neither_progress_nor_an_attempt(self):
+        d = self.daemon
+        id = d.submit(simulate={"duration_ms": 10000})["id"]
+        d.advance(4000)
+        before = d.job(id)
+        self.assertEqual((before["state"], before["progress"]),
+                         ("running", 0.4))
+        os.kill(d.get("/v1/queue").json["workers"][0]["pid"], 9)
+        until(lambda: d.job(id)["version"] >= before["version"] + 2,
+              "that it runs again")
+        now = d.job(id)
+        for key in ("state", "progress", "attempt", "started_at",
+                    "remaining_ms", "error", "last_error"):
+            self.assertEqual(now[key], before[key], key)
+        d.advance(5999)
+        self.assertEqual(d.state(id), "running")
+        d.advance(1)
+        self.assertEqual(d.state(id), "completed")
+
     def test_lost_workers_cost_a_run_and_three_in_a_row_the_job(self):
         d = self.daemon
         job = d.submit(simulate={"duration_ms": 10000})

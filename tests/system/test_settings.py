@@ -226,6 +226,23 @@ class Reload(Case):
         self.logged('settings.kept_until_restart keys="http.threads, '
                     'jobs.slots"')
 
+    def test_what_is_drawn_and_logged_from_now_on_follows_a_reload(self):
+        d = self.daemon
+        ids = [job["id"] for job in d.get("/v1/jobs").json["jobs"]]
+        d.post("/v1/jobs:cancel", {"ids": ids})
+        d.post("/v1/jobs:delete", {"ids": ids})
+        d.reload({"simulation.distribution": "fixed", "log.level": "debug",
+                  "simulation.mean_ms": 25000, "simulation.error_rate": 1})
+
+        def asked():
+            d.get("/v1/queue")
+            return "http.request" in d.log()
+        until(asked, "that requests are logged")
+        id = d.submit()["id"]
+        self.assertEqual(d.job(id)["remaining_ms"], 25000)
+        d.advance(25000)
+        self.assertEqual(d.state(id), "error")
+
     def test_a_bad_file_changes_nothing_at_all(self):
         d = self.daemon
         before = d.get("/v1").json["limits"]["max_jobs"]
