@@ -23,6 +23,16 @@ def commands():
             if line and not line.startswith("#")]
 
 
+class Links(unittest.TestCase):
+    def test_what_it_refers_to_is_there(self):
+        for page in ("README.md", "HACKING.md"):
+            with open(os.path.join(SRCDIR, page)) as text:
+                links = re.findall(r"\]\(([^)]+)\)", text.read())
+            for link in links:
+                self.assertTrue(link.startswith("http") or os.path.exists(
+                    os.path.join(SRCDIR, link)), link)
+
+
 @unittest.skipUnless(shutil.which("curl"), "there is no curl")
 class Curl(Case):
     settings = {"simulation.time_scale": 20, "simulation.error_rate": 0,
@@ -139,4 +149,4 @@ class Questions(Case):
 
 
 if __name__ == "__main__":
-    main(Curl, Questions)
+    main(Links, Curl, Questions)

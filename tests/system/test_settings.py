@@ -279,6 +279,10 @@ class Http(Case):
                           answer.headers["preference-applied"]),
                          (200, "wait=0"))
         self.assertNotEqual(answer.headers["retry-after"], "0")
+        answer = self.daemon.get("/v1/events?wait=60")
+        self.assertEqual((answer.json["events"],
+                          answer.headers["preference-applied"]),
+                         ([], "wait=0"))
 
     def test_an_interrupt_is_a_stop_too(self):
         self.daemon.submit(not_before="2999-01-01T00:00:00Z")
