@@ -493,10 +493,22 @@ class DefaultJob(Case):
         self.assertEqual(d.job("default")["attempt"], 1)
         self.assertEqual(d.job("default")["ttl_s"], -1)
         self.problem(d.delete("/v1/jobs/default"), 409, "protected")
+        for ttl_s in (5, None):
+            self.problem(d.patch("/v1/jobs/default", {"ttl_s": ttl_s}), 409,
+                         "protected")
+        self.assertEqual(d.patch("/v1/jobs/default", {
+            "ttl_s": -1, "title": "mine"}).json["title"], "mine")
         d.stop()
         d.restart()
         self.assertEqual(d.get("/status").json["result"], "pending")
         self.assertEqual(d.job("default")["attempt"], 2)
+        d.advance(1000)		# and one that has not ended goes on
+        d.stop()
+        d.restart()
+        d.advance(0)
+        job = d.job("default")
+        self.assertEqual((job["attempt"], job["progress"], job["title"]),
+                         (2, 0.2, "mine"))
 
     def test_first_request_and_off(self):
         with Daemon(dict(self.settings, **{

@@ -246,6 +246,29 @@ class Sqlite3(Case):
 
 
 @unittest.skipUnless(SHELL, "there is no sqlite3 shell")
+class Progress(unittest.TestCase):
+    def test_progress_is_written_with_its_stage_or_in_its_time_only(self):
+        with Daemon(dict(Sqlite3.settings, **{
+                "store.progress_write_ms": 3600000,
+                "simulation.progress_interval_ms": 100})) as d:
+            d.submit(simulate={"duration_ms": 100000})
+
+            def written():
+                done = subprocess.run(
+                    [SHELL, "-readonly",
+                     os.path.join(d.state_dir, "jobs.db"),
+                     "SELECT stage, round(progress, 4) FROM live"],
+                    capture_output=True, text=True, check=True, timeout=30)
+                return done.stdout.strip()
+            d.advance(9999)
+            self.assertEqual(written(), "")
+            for ms, row in ((1, "transcribe|0.1"), (14999, "transcribe|0.1"),
+                            (1, "translate|0.25"), (19000, "translate|0.25")):
+                d.advance(ms)
+                self.assertEqual(written(), row)
+
+
+@unittest.skipUnless(SHELL, "there is no sqlite3 shell")
 class Dead(unittest.TestCase):
     def test_the_jobs_of_a_dead_daemon_do_not_seem_to_move(self):
         with Daemon({"status.default_job": "off", "simulation.error_rate": 0,
@@ -271,4 +294,4 @@ class Dead(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    main(Sqlite3, Dead)
+    main(Sqlite3, Progress, Dead)
