@@ -21,6 +21,7 @@ SYSTEM_TESTS = \
 	%D%/test_life.py \
 	%D%/test_log.py \
 	%D%/test_manuals.py \
+	%D%/test_model.py \
 	%D%/test_notify.py \
 	%D%/test_package.py \
 	%D%/test_proxy.py \
