@@ -127,6 +127,8 @@ void signals_install(void)
 void signals_client(hg_client *client)
 {
 	atomic_store(&client_now, client);
+	if (client && interrupts)	/* it came while there was nobody */
+		hg_interrupt(client);
 }
 
 bool signals_interrupted(void)
