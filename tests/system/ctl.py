@@ -236,6 +236,21 @@ class Terminal:
         self.frames.append((time.monotonic(), self.screen.text()))
         return True
 
+    def drain(self):
+        """Reads all that is there."""
+        while select.select([self.master], [], [], 0)[0] and self.read(0):
+            pass
+
+    def stand_still(self):
+        """Stops it, and reads all that it has drawn; SIGCONT goes on."""
+        self.process.send_signal(signal.SIGSTOP)
+
+        def stopped():
+            with open("/proc/%d/stat" % self.process.pid) as stat:
+                return stat.read().rpartition(")")[2].split()[0] == "T"
+        until(stopped, "that it stands still")
+        self.drain()
+
     def until(self, condition, what="the screen"):
         """Reads until condition(lines of the screen) is true."""
         def there():
