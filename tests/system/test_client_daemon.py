@@ -244,7 +244,7 @@ class Layers(Case):
 
     def test_a_paused_job_is_waited_for(self):
         c = self.client()
-        code, job = c.submit(sim_duration_ms=700)
+        code, job = c.submit(sim_duration_ms=2000)
         self.assertEqual(c.verb("pause", job), H.OK, c.message)
         self.assertEqual(job.state, H.PAUSED)
         self.assertEqual(c.wait(job, 300), H.ETIMEDOUT)

@@ -181,7 +181,7 @@ class Single(unittest.TestCase):
             for _ in range(1000):
                 yield b" "
                 time.sleep(0.02)
-        self.assertEqual(self.ask(drip, timeout_ms=400), H.ETIMEDOUT)
+        self.assertEqual(self.ask(drip, timeout_ms=1500), H.ETIMEDOUT)
         self.assertIn("only a part", self.client.message)
 
     def test_a_time_out_after_a_failure_tells_the_failure(self):
@@ -516,8 +516,8 @@ class Streams(unittest.TestCase):
     def test_a_stream_that_stalls_does_not_pass_the_deadline(self):
         began = time.monotonic()
         self.assertEqual(self.wait(self.stream(event("state", 1), hold=True),
-                                   deadline_ms=500), H.ETIMEDOUT)
-        self.assertLess(time.monotonic() - began, 1.5 * SLOW)
+                                   deadline_ms=1000), H.ETIMEDOUT)
+        self.assertLess(time.monotonic() - began, 3 * SLOW)
         self.assertEqual(self.job.state, H.RUNNING)
 
 

@@ -12,7 +12,7 @@ import ctypes as C
 
 import hglib as H
 from fake import Fake, Reply, V1, problem
-from heygend import SLOW, main, until
+from heygend import SLOW, Stopwatch, main, until
 
 ALL = H.SSE | H.HOLD | H.ETA | H.HISTORY | H.BULK
 
@@ -359,8 +359,8 @@ class Deadlines(Base):
         c = self.client(s)
         job = H.Job(id=s.add(state="running", progress=0.25))
         began = time.monotonic()
-        self.assertEqual(c.wait(job, 400), H.ETIMEDOUT)
-        self.assertGreaterEqual(self.took(began, 1), 0.39)
+        self.assertEqual(c.wait(job, 1000), H.ETIMEDOUT)
+        self.assertGreaterEqual(self.took(began, 3), 0.99)
         self.assertEqual((job.state, job.progress, job.err),
                          (H.RUNNING, 0.25, H.OK))
         self.assertEqual(c.message, "still pending when the deadline passed")
@@ -369,12 +369,15 @@ class Deadlines(Base):
         self.assertEqual(other.wait(again, 9000), H.OK)
 
     def test_the_last_poll_falls_just_before_the_deadline(self):
-        s = self.server(set())
-        c = self.client(s, use=H.ETA)
-        job = H.Job(id=s.add(remaining_ms=3600000))
-        began = time.monotonic()
-        self.assertEqual(c.wait(job, 1500), H.ETIMEDOUT)
-        last = s.requests[-1].at - began
+        for _ in range(5):	# a busy machine may be late for it
+            s = self.server(set())
+            c = self.client(s, use=H.ETA)
+            job = H.Job(id=s.add(remaining_ms=3600000))
+            watch = Stopwatch()
+            self.assertEqual(c.wait(job, 1500), H.ETIMEDOUT)
+            last = s.requests[-1].at - watch.began
+            if 1.0 < last < 1.5 or watch.waited() < 0.02:
+                break
         self.assertGreater(last, 1.0)
         self.assertLess(last, 1.5)
 
@@ -405,14 +408,14 @@ class Deadlines(Base):
 class Interrupts(Base):
     def interrupted(self, act, seconds=0.3):
         """act(client) ends within 50 ms of the interrupt."""
-        at = []
+        since = []
 
         def poke():
-            at.append(time.monotonic())
+            since.append(Stopwatch())
             self.c.interrupt()
         later(seconds, poke)
         self.assertEqual(act(), H.EINTERRUPTED)
-        self.assertLess(time.monotonic() - at[0], 0.05 * SLOW)
+        self.assertLess(since[0].seconds(), 0.05 * SLOW)
 
     def test_every_state_of_waiting_ends_within_50_ms(self):
         for features, use in ((None, H.SSE), (None, H.HOLD), (set(), H.ETA),
@@ -457,11 +460,12 @@ class Callbacks(Base):
         seen = []
 
         def drive():
+            until(lambda: seen)
             s.change(job.id, state="running", stage="mix", progress=0.5)
             until(lambda: "mix" in [x[1] for x in seen])
             s.change(job.id, remaining_ms=5)	# no news
             s.end(job.id)
-        later(0.2, drive)
+        later(0, drive)
         self.assertEqual(c.wait(job, 9000, lambda j: seen.append(
             (j.state, j.stage, j.progress))), H.OK)
         self.assertEqual(seen, [(H.QUEUED, None, 0), (H.RUNNING, "mix", 0.5),
@@ -487,14 +491,17 @@ class Notices(Base):
         c = self.client(s, use=H.ETA)
         job = H.Job(id=s.add(remaining_ms=3600000))
 
+        notified = []
+
         def webhook():
+            until(lambda: c.events("poll.sleep"), "that it sleeps")
             s.end(job.id)
             c.notify("somebody else")
+            notified.append(time.monotonic())
             c.notify(job.id)
-        later(0.4, webhook)
-        began = time.monotonic()
+        later(0, webhook)
         self.assertEqual(c.wait(job, 60000), H.OK)
-        self.took(began, 1)
+        self.took(notified[0], 1)
         self.assertEqual(c.stats.calls, 2)
 
     def test_more_notices_than_room_are_a_look_at_all(self):
@@ -503,10 +510,11 @@ class Notices(Base):
         jobs = [H.Job(id=s.add(remaining_ms=3600000)) for _ in range(90)]
 
         def webhooks():
+            until(lambda: c.events("poll.sleep"), "that it sleeps")
             for j in jobs:
                 s.end(j.id)
                 c.notify(j.id)
-        later(0.4, webhooks)
+        later(0, webhooks)
         self.assertEqual(c.wait_many(jobs, 0, 60000), H.OK)
         self.assertLess(c.stats.calls, 10)
 
