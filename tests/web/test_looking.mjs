@@ -290,6 +290,7 @@ test("the status line speaks at most once in five seconds", async () => {
 test("who wants less motion gets none", async () => {
 	const daemon = await Daemon.start();
 	const page = await open(daemon, "/", { reducedMotion: "reduce" });
+	await connected(page);
 	const { id } = await daemon.submit({ simulate: { duration_ms: 3000 } });
 	await rowIn(page, id, "running");
 	let moving = 0;

@@ -156,7 +156,7 @@ test("a stream whose words are kept back is no stream", async () => {
 });
 
 test("a removed job leaves a table that is filtered by its tag", async () => {
-	const daemon = await Daemon.start({ "jobs.ttl_completed_s": 2 });
+	const daemon = await Daemon.start();
 	const page = await open(daemon, "/#/?tag=demo");
 	await connected(page);
 	const { id } = await daemon.submit({ tags: ["demo"],
@@ -164,6 +164,7 @@ test("a removed job leaves a table that is filtered by its tag", async () => {
 	const kept = await daemon.submit({ tags: ["demo"], simulate: LONG });
 	await rowIn(page, id, "completed");
 	await rowIn(page, kept.id, "running");
+	await daemon.ask("PATCH", `/v1/jobs/${id}`, { ttl_s: 1 });
 	await row(page, id).waitFor({ state: "detached" });
 	await agreesSoon(page, daemon);
 });
