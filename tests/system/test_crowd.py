@@ -190,22 +190,23 @@ class Halves(heygend.Case):
                 pass			# the end, or too many at the door
 
     def test_a_stop_says_that_it_and_not_the_peer_is_the_cause(self):
-        with self.daemon.raw(self.head) as held:
-            self.assertEqual(held.head()[0], 100)
-            over = threading.Event()
-            others = [threading.Thread(target=self.submit_in_halves,
-                                       args=(over,)) for _ in range(16)]
-            for other in others:
-                other.start()
-            try:
-                heygend.until(lambda: self.seen[202, None] > 100)
+        over = threading.Event()
+        others = [threading.Thread(target=self.submit_in_halves,
+                                   args=(over,)) for _ in range(16)]
+        for other in others:
+            other.start()
+        try:
+            heygend.until(lambda: self.seen[202, None] > 100)
+            # last of all: no body is waited for as long as a slow machine
+            with self.daemon.raw(self.head) as held:
+                self.assertEqual(held.head()[0], 100)
                 self.daemon.process.terminate()
                 answer = held.answer()
-                self.daemon.wait(0)
-            finally:
-                over.set()
-                for other in others:
-                    other.join()
+            self.daemon.wait(0)
+        finally:
+            over.set()
+            for other in others:
+                other.join()
         self.problem(answer, 503, "draining")
         self.assertLessEqual(set(self.seen),
                              {(202, None), (503, "draining")})

@@ -63,12 +63,14 @@ class Curl(Case):
                              for line in commands()), 8)
 
     def test_a_job_is_submitted_asked_for_and_waited_for(self):
+        self.daemon.post("/v1/queue:pause")
         job = self.run_it("Launch")
         self.assertEqual((job["title"], job["output_language"],
                           job["priority_name"]), ("Launch", "es", "high"))
         status = self.run_it("job_id=ID", id=job["id"])
         self.assertEqual((status["job_id"], status["result"]),
                          (job["id"], "pending"))
+        self.daemon.post("/v1/queue:resume")
         self.assertEqual(self.run_it("?wait=30", id=job["id"])["result"],
                          "completed")
         self.run_it("DELETE", id=job["id"])
