@@ -52,15 +52,22 @@ def program(name):
     raise AssertionError("%s has not been built below %s" % (name, BUILDDIR))
 
 
+def sanitizers():
+    """The run-time libraries that want to be loaded before any other."""
+    if SANITIZER in ("", "no"):
+        return []
+    needed = subprocess.run(["ldd", program("heygend")], text=True, check=True,
+                            stdout=subprocess.PIPE).stdout
+    return re.findall(r"=> (\S+/lib\w+san\.so\S*)", needed)
+
+
 def preload(name):
     """The LD_PRELOAD that is a library of tests/unit; where there can be
     none the test, or the whole class, is skipped."""
     path = os.path.join(BUILDDIR, "tests", "unit", ".libs", name + ".so")
-    if SANITIZER not in ("", "no"):
-        raise unittest.SkipTest("a sanitizer wants to be loaded first")
     if not os.path.exists(path):
         raise unittest.SkipTest(name + ".so has not been built")
-    return os.path.abspath(path)
+    return ":".join(sanitizers() + [os.path.abspath(path)])
 
 
 def write_whole(path, text):

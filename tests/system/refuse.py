@@ -26,7 +26,7 @@ IDLE = {"status.default_job": "off", "jobs.workers": 1, "http.threads": 40,
 def unavailable():
     """Why there can be no refusals here; None: there can."""
     if SANITIZER not in ("", "no"):
-        return "a sanitizer wants to be loaded first"
+        return "a sanitizer has an allocator of its own"
     if not os.path.exists(SHIM):
         return "test_refuse_shim.so has not been built"
     return None
