@@ -5,6 +5,7 @@ Daemon    starts the real heygend in a fresh directory on a free port, waits
           left cleanly: exit 0, no child left, no error in its log.
 Raw       one TCP connection, byte by byte: for what no HTTP client would send.
 Stream    server-sent events.
+Stopwatch counts a promise in ms, but not what a busy machine adds to it.
 Case      a unittest.TestCase with one daemon for all its tests.
 main()    runs the cases of the calling script and prints TAP; a test's name
           is its sentence: test_a_job_ends -> "a job ends".
