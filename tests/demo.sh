@@ -53,9 +53,9 @@ settings() {
 	INI
 }
 
-# logged WORD: waits until the server has said it, at most 5 s
+# logged WORD: waits until the server has said it, at most 15 s
 logged() {
-	for _ in $(seq 250); do
+	for _ in $(seq 750); do
 		grep -q "^$1" "$dir/log" && return 0
 		sleep 0.02
 	done

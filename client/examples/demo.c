@@ -147,7 +147,7 @@ static int until_it_moves(void *user, const hg_job *job)
 
 static void pause_and_resume(hg_client *client)
 {
-	hg_request request = request_of(1000);
+	hg_request request = request_of(2000);
 	hg_job *job = submit(client, "Paused", &request);
 	double progress;
 
@@ -176,8 +176,16 @@ static void cancel(hg_client *client)
 	hg_job_free(job);
 }
 
+static void queue(hg_client *client, const char *verb)
+{
+	char *json = NULL;
+
+	must(client, hg_queue(client, verb, &json), verb);
+	hg_free(json);
+}
+
 /* Four fill the slots and leave them one by one; of the two that wait, the
- * later one is urgent. */
+ * later one is urgent.  Nobody takes a slot before both wait. */
 static void overtake(hg_client *client)
 {
 	hg_job *fill[4], *both[2];
@@ -187,11 +195,14 @@ static void overtake(hg_client *client)
 		request = request_of(500 + 500 * i);
 		fill[i] = submit(client, "Fill", &request);
 	}
-	request = request_of(300);
+	queue(client, "pause");
+	request = request_of(600);
 	request.priority = -10;
 	both[0] = submit(client, "Patient", &request);
+	request = request_of(300);
 	request.priority = 20;
 	both[1] = submit(client, "Urgent", &request);
+	queue(client, "resume");
 	must(client, hg_wait_many(client, both, 2, 1, 15 * SECONDS, NULL, NULL),
 	     "wait for one of two");
 	expect(both[1], HG_STATE_COMPLETED);
