@@ -11,7 +11,8 @@
 #include <sys/mman.h>
 
 #define NEARLY 0.999	/* what is shown before the end, at most */
-/* A run has 17 years left at most, all runs together less than overflows. */
+/* A run counts for 17 years at most in what all have left: no number of runs
+ * overflows the sum. */
 #define LEFT_MS_MAX (INT64_C(1) << 39)
 #define SHOWN_MS_MAX 9007199254740991	/* 2^53 - 1: JSON's largest integer */
 
@@ -275,15 +276,22 @@ static void running_sum(struct board *b, int64_t end_ms, int count)
 	b->running += count;
 }
 
+static int64_t counted_end_ms(const struct slot *slot)
+{
+	return slot->end_ms - slot->at_ms < LEFT_MS_MAX
+		       ? slot->end_ms : slot->at_ms + LEFT_MS_MAX;
+}
+
 /* Called with the stripe held. */
 static void slot_report(struct board *b, struct slot *slot, double progress,
 			int64_t remaining_ms, int64_t at_ms, int64_t wall_ms)
 {
-	remaining_ms = remaining_ms < LEFT_MS_MAX ? remaining_ms : LEFT_MS_MAX;
-	running_sum(b, at_ms + remaining_ms - slot->end_ms, 0);
+	int64_t counted_ms = counted_end_ms(slot);
+
 	slot->progress = progress;
 	slot->at_ms = at_ms;
 	slot->end_ms = at_ms + remaining_ms;
+	running_sum(b, counted_end_ms(slot) - counted_ms, 0);
 	slot->completion_ms = wall_ms + remaining_ms;
 }
 
@@ -346,8 +354,8 @@ static void slot_enter(struct board *b, struct slot *slot,
 	if (before && after && before->run == after->run)
 		return;
 	if (before)
-		running_sum(b, -slot->end_ms, -1);
-	slot->end_ms = 0;
+		running_sum(b, -counted_end_ms(slot), -1);
+	slot->at_ms = slot->end_ms = 0;
 	if (!after)
 		return;
 	running_sum(b, 0, 1);
