@@ -10,10 +10,13 @@ import heygend
 KEY, OTHER = "k" * 16, "another-key-of-some-length-0123456789"
 
 
-class Keys(heygend.Case):
+class Keyed(heygend.Case):
+    """A daemon that wants a key, and has these settings besides."""
+    settings = {}
+
     @classmethod
     def setUpClass(cls):
-        cls.daemon = heygend.Daemon()
+        cls.daemon = heygend.Daemon(cls.settings)
         path = os.path.join(cls.daemon.dir, "keys")
         with open(path, "w") as file:
             file.write("# keys\n\n%s\n  %s  \r\n%s\n" % (KEY, OTHER,
@@ -22,6 +25,8 @@ class Keys(heygend.Case):
         cls.daemon.settings["http.api_key_file"] = path
         cls.daemon.start()
 
+
+class Keys(Keyed):
     def test_a_key_is_taken_from_either_header(self):
         for key in (KEY, OTHER, "m" * 128):
             for headers in ({"X-Api-Key": key},
@@ -209,16 +214,10 @@ class Sites(heygend.Case):
                                  (host, job["id"]))
 
 
-class Preflight(Keys):
+class Preflight(Keyed):
     """A browser sends no key with a preflight."""
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.daemon.stop()
-        cls.daemon.settings["http.cors_origins"] = "https://app.example.com"
-        cls.daemon.settings["http.public_url"] = "https://pub.example/hg/"
-        cls.daemon.start()
+    settings = {"http.cors_origins": "https://app.example.com",
+                "http.public_url": "https://pub.example/hg/"}
 
     def test_a_preflight_needs_no_key_but_the_request_does(self):
         headers = {"Origin": "https://app.example.com",
@@ -231,16 +230,9 @@ class Preflight(Keys):
                          "https://app.example.com")
 
 
-class Everywhere(Keys):
+class Everywhere(Keyed):
     """With keys it may listen on all addresses."""
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.daemon.stop()
-        cls.daemon.settings["http.listen"] = "0.0.0.0:0"
-        cls.daemon.settings["http.hosts"] = "api.example.com"
-        cls.daemon.start()
+    settings = {"http.listen": "0.0.0.0:0", "http.hosts": "api.example.com"}
 
     def test_any_address_is_its_own_and_no_other_name(self):
         for host, status in (("127.0.0.1", 200), ("10.1.2.3:80", 200),
