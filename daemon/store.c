@@ -5,11 +5,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* Somebody's shell may be recovering the log while we start; afterwards the
  * engine waits for nobody. */
 #define OPEN_PATIENCE_MS 2000
 #define CACHE_KIB 8192
+/* But a reader takes the writer's lock for a moment, when it meets the index
+ * of the log half written and looks again: that is no failure. */
+#define BEGIN_TRIES 10
+#define BEGIN_REST_NS 1000000
 
 /* --- open and close -------------------------------------------------------------- */
 
@@ -149,6 +154,20 @@ static int set_durability(struct store *s, enum durability durability)
 	return 0;
 }
 
+static int begin(struct store *s)
+{
+	const struct timespec rest = { .tv_nsec = BEGIN_REST_NS };
+	int r = store_run(s, STMT_BEGIN);
+
+	for (int i = 1; r < 0 && i < BEGIN_TRIES &&
+			(sqlite3_errcode(s->db) & 0xff) == SQLITE_BUSY; i++) {
+		(void)nanosleep(&rest, NULL);
+		s->failure = 0;
+		r = store_run(s, STMT_BEGIN);
+	}
+	return r;
+}
+
 int store_begin(struct store *s, enum durability durability)
 {
 	int r;
@@ -156,7 +175,7 @@ int store_begin(struct store *s, enum durability durability)
 	s->failure = 0;
 	r = set_durability(s, durability);
 	if (r == 0)
-		r = store_run(s, STMT_BEGIN);
+		r = begin(s);
 	if (r < 0)
 		s->failure = 0;		/* nothing was begun */
 	return r;

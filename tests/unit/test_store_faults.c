@@ -244,6 +244,26 @@ START_TEST(a_slow_disk_is_only_slow)
 }
 END_TEST
 
+/* As by a reader that looks again at what was half written. */
+START_TEST(a_writers_lock_that_is_taken_for_a_moment_breaks_no_turn)
+{
+	struct store *s;
+
+	ck_assert_int_eq(vfs_fault_install(), 0);
+	s = given_store();
+	given_first_job(s);
+	ck_assert(vfs_fault_plan("lock 1 3 ioerr"));
+	ck_assert_int_eq(turn(s), 0);
+	ck_assert_int_eq(vfs_fault_hits(), 3);
+	ck_assert(taken(s));
+	ck_assert(vfs_fault_plan("lock 1 0 ioerr"));
+	ck_assert_int_eq(store_begin(s, DURABLE_FULL), -EAGAIN);
+	ck_assert_int_gt(vfs_fault_hits(), 3);
+	ck_assert(vfs_fault_plan(NULL));
+	store_close(s);
+}
+END_TEST
+
 START_TEST(nonsense_is_not_a_plan)
 {
 	ck_assert(!vfs_fault_plan("write 1"));
@@ -265,6 +285,7 @@ int main(void)
 		{ a_disk_that_stays_broken_breaks_every_turn_until_it_is_mended,
 		  1 },
 		{ a_slow_disk_is_only_slow, 1 },
+		{ a_writers_lock_that_is_taken_for_a_moment_breaks_no_turn, 1 },
 		{ nonsense_is_not_a_plan, 1 },
 	};
 

@@ -12,11 +12,12 @@
 
 #define PLAN_BYTES 128
 
-enum op { OP_OPEN, OP_WRITE, OP_SYNC, OP_TRUNCATE, OP_SHM, OPS };
+enum op { OP_OPEN, OP_WRITE, OP_SYNC, OP_TRUNCATE, OP_SHM, OP_LOCK, OPS };
+#define OPS_OF_DISK ((1u << OP_LOCK) - 1)
 enum what { WHAT_IOERR, WHAT_FULL, WHAT_SHORT, WHAT_DELAY };
 
 static const char *const op_names[OPS] = {
-	"open", "write", "sync", "truncate", "shm"
+	"open", "write", "sync", "truncate", "shm", "lock"
 };
 
 struct plan {
@@ -42,7 +43,7 @@ static bool parse_ops(char *words, unsigned *ops_out)
 	*ops_out = 0;
 	for (char *w = strtok_r(words, ",", &save); w;
 	     w = strtok_r(NULL, ",", &save)) {
-		unsigned found = strcmp(w, "all") == 0 ? (1u << OPS) - 1 : 0;
+		unsigned found = strcmp(w, "all") == 0 ? OPS_OF_DISK : 0;
 
 		for (int i = 0; i < OPS; i++)
 			if (strcmp(w, op_names[i]) == 0)
@@ -272,7 +273,13 @@ static int f_shm_map(sqlite3_file *f, int page, int bytes, int extend,
 
 static int f_shm_lock(sqlite3_file *f, int offset, int n, int flags)
 {
-	return real_file(f)->pMethods->xShmLock(real_file(f), offset, n, flags);
+	bool writer = offset == 0 && flags == (SQLITE_SHM_LOCK |
+					       SQLITE_SHM_EXCLUSIVE);
+	int code = writer ? fault(OP_LOCK, SQLITE_BUSY) : SQLITE_OK;
+
+	return code ? code
+		    : real_file(f)->pMethods->xShmLock(real_file(f), offset, n,
+						       flags);
 }
 
 static void f_shm_barrier(sqlite3_file *f)
