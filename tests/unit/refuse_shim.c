@@ -39,6 +39,7 @@ static struct {
 } ours[OURS_MAX];
 static int ours_count;
 static struct plan *plan;
+static atomic_bool ended;
 
 extern void *__libc_malloc(size_t);
 extern void *__libc_calloc(size_t, size_t);
@@ -90,16 +91,27 @@ static void open_plan(void)
 	plan = at;
 }
 
+/* What comes behind the program's end, such as writing the counters of a
+ * coverage build, is not its doing. */
+static void end_plan(void)
+{
+	atomic_store(&ended, true);
+}
+
 /* true: refuse it; errno is set. */
 static bool refused(const char *function, const void *caller)
 {
+	static atomic_bool begun;
 	uintptr_t at = (uintptr_t)caller;
 	int64_t number;
 	bool own = false;
 
-	if (!plan || !atomic_load(&plan->on) ||
+	if (!plan || !atomic_load(&plan->on) || atomic_load(&ended) ||
 	    strcmp(plan->function, function) != 0)
 		return false;
+	/* not before: who is registered before main() comes too late */
+	if (!atomic_exchange(&begun, true))
+		(void)atexit(end_plan);
 	for (int i = 0; i < ours_count; i++)
 		own |= at >= ours[i].from && at < ours[i].to;
 	if (!own)
