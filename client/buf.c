@@ -97,38 +97,12 @@ void hg__buf_json(struct hg__buf *b, const char *text)
 	hg__buf_put(b, "\"", 1);
 }
 
-void hg__buf_drop(struct hg__buf *b, size_t n)
-{
-	if (n >= b->len) {
-		b->len = 0;
-	} else {
-		memmove(b->data, b->data + n, b->len - n);
-		b->len -= n;
-	}
-	if (b->data)
-		b->data[b->len] = '\0';
-}
-
 void hg__buf_clear(struct hg__buf *b)
 {
 	b->failed = false;
 	b->len = 0;
 	if (b->data)
 		b->data[0] = '\0';
-}
-
-char *hg__buf_take(struct hg__buf *b)
-{
-	char *data;
-
-	hg__buf_put(b, "", 0);
-	if (b->failed) {
-		hg__buf_free(b);
-		return NULL;
-	}
-	data = b->data;
-	memset(b, 0, sizeof(*b));
-	return data;
 }
 
 void hg__buf_free(struct hg__buf *b)

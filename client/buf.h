@@ -25,11 +25,8 @@ void hg__buf_printf(struct hg__buf *b, const char *format, ...)
 void hg__buf_escape(struct hg__buf *b, const char *text);
 void hg__buf_json(struct hg__buf *b, const char *text);
 
-/* hg__buf_drop -- forgets the first n bytes.  hg__buf_clear -- all of them and
- * the failure, but keeps the memory. */
-void hg__buf_drop(struct hg__buf *b, size_t n);
+/* hg__buf_clear -- forgets all bytes and the failure, but keeps the memory. */
 void hg__buf_clear(struct hg__buf *b);
-char *hg__buf_take(struct hg__buf *b);	/* yours: hg__free(); "" if empty; NULL: failed */
 void hg__buf_free(struct hg__buf *b);
 
 #endif

@@ -48,7 +48,7 @@ struct crew {
 	struct crew_events events;
 	struct order settings, clock;
 	bool has_settings, has_clock;
-	int64_t tick, restarts;
+	int64_t tick;
 	pid_t *gone;			/* killed or left, not yet reaped */
 	size_t gone_count;
 	struct worker workers[CREW_MAX];
@@ -318,7 +318,6 @@ static void lose(struct crew *crew, unsigned i, const char *why)
 	w->pid = 0;
 	w->head = w->count = 0;
 	w->restarts++;
-	crew->restarts++;
 	if (now - w->started_ms >= HEALTHY_MS)
 		w->backoff_ms = BACKOFF_MIN_MS;
 	start_later(w, now);
@@ -567,7 +566,3 @@ bool crew_report(const struct crew *crew, unsigned worker,
 	return true;
 }
 
-int64_t crew_restarts(const struct crew *crew)
-{
-	return crew->restarts;
-}

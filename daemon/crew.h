@@ -73,6 +73,5 @@ struct worker_report {
 };
 bool crew_report(const struct crew *crew, unsigned worker,
 		 struct worker_report *out);	/* false: not alive */
-int64_t crew_restarts(const struct crew *crew);	/* in all */
 
 #endif

@@ -55,11 +55,6 @@ const struct engine_stats *engine_stats(struct engine *e)
 	return &e->stats;
 }
 
-bool engine_draining(struct engine *e)
-{
-	return e->draining;
-}
-
 const char *engine_not_ready(struct engine *e)
 {
 	if (e->draining)

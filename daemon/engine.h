@@ -126,7 +126,6 @@ bool engine_has_faults(struct engine *e);
 struct engine_stats;
 const struct engine_stats *engine_stats(struct engine *e);
 
-bool engine_draining(struct engine *e);
 /* Is the store writable and a worker alive?  NULL, or why not. */
 const char *engine_not_ready(struct engine *e);
 
