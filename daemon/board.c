@@ -190,13 +190,16 @@ static struct slot_head *heads_new(bool first)
 	return memset(heads, 0, size);
 }
 
-static bool chunk_make(struct chunk *chunk, bool first)
+static bool chunk_make(struct board *b, uint32_t number)
 {
-	if (!chunk->heads)
-		chunk->heads = heads_new(first);
-	if (!chunk->slots)
-		chunk->slots = calloc(CHUNK, sizeof(*chunk->slots));
-	return chunk->heads && chunk->slots;
+	struct chunk made = b->chunks[number];
+
+	if (!made.heads)
+		made.heads = heads_new(number == 0);
+	if (!made.slots)
+		made.slots = calloc(CHUNK, sizeof(*made.slots));
+	b->chunks[number] = made;
+	return made.heads && made.slots;
 }
 
 uint32_t board_slot_new(struct board *b)
@@ -207,7 +210,7 @@ uint32_t board_slot_new(struct board *b)
 		return b->free_slots[--b->free_count];
 	slot = b->next_slot;
 	chunk = slot >> CHUNK_BITS;
-	if (chunk >= CHUNKS || !chunk_make(&b->chunks[chunk], chunk == 0))
+	if (chunk >= CHUNKS || !chunk_make(b, chunk))
 		return SLOT_NONE;
 	b->next_slot++;
 	return slot;

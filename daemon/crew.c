@@ -19,7 +19,7 @@
 #define BACKOFF_MIN_MS 100
 #define BACKOFF_MAX_MS 5000
 #define HEALTHY_MS 10000	/* after that the back-off begins anew */
-#define DOUBT_MS 1000		/* a silence is looked at once more after that */
+#define DOUBT_MS INT64_C(1000)	/* a silence is looked at once more after that */
 #define LEAVE_MS 2000		/* a worker's time to see EOF and go */
 
 struct worker {
