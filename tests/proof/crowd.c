@@ -37,7 +37,8 @@ static int64_t now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static int die(const char *what)
+__attribute__((noreturn))
+static void die(const char *what)
 {
 	fprintf(stderr, "crowd: %s: %s\n", what, strerror(errno));
 	exit(EXIT_FAILURE);
@@ -291,6 +292,7 @@ static void crowd_report(const struct crowd *c)
 
 /* --- options ------------------------------------------------------------------------- */
 
+__attribute__((noreturn))
 static void usage(void)
 {
 	fprintf(stderr, "usage: crowd --port P --kind K --count N [--host A] "

@@ -233,12 +233,22 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+/* Of n sorted ones; 0: there are none. */
+static double percentile_ms(const int64_t *us, size_t n, size_t percent)
+{
+	size_t at = n * percent / 100;
+
+	if (n == 0)
+		return 0;
+	return (double)us[at < n ? at : n - 1] / 1e3;
+}
+
 static void report_times(const char *name, int64_t *us, size_t n)
 {
 	qsort(us, n, sizeof(*us), compare);
 	printf("\"%s\":{\"requests\":%zu,\"p50_ms\":%.3f,\"p99_ms\":%.3f,"
-	       "\"max_ms\":%.3f},", name, n, n ? us[n / 2] / 1e3 : 0,
-	       n ? us[n * 99 / 100] / 1e3 : 0, n ? us[n - 1] / 1e3 : 0);
+	       "\"max_ms\":%.3f},", name, n, percentile_ms(us, n, 50),
+	       percentile_ms(us, n, 99), percentile_ms(us, n, 100));
 }
 
 static void report(struct client *clients, int threads)
