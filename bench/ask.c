@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define ANSWER_BYTES (2 << 20)
+#define WORKERS 2		/* as many as heygend starts */
 
 static char answer[ANSWER_BYTES];
 
@@ -173,7 +174,6 @@ void fill(const struct server *server, size_t jobs)
 		give_up("filling with %zu jobs failed", jobs);
 }
 
-#define WORKERS 2			/* as many as heygend starts */
 #define SLOTS_MAX 100000		/* of each */
 #define RUNNING_DEADLINE_S 300
 #define SETTLED_S 5			/* the first rows of all have passed */

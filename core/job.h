@@ -124,6 +124,7 @@ enum event_kind job_verb_event(enum job_verb verb);
 #define JOB_TAGS_MAX 16
 #define JOB_TAG_BYTES 64
 #define JOB_ATTEMPTS_MAX 100
+#define JOB_MS_MAX INT64_C(9007199254740991)	/* to go: 2^53 - 1, as JSON */
 
 enum job_text {			/* the texts a job may carry */
 	TEXT_TITLE,

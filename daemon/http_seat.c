@@ -237,7 +237,7 @@ static int os_poll(struct pollfd *fds, nfds_t count, int64_t timeout_ms)
 	return ppoll(fds, count, timeout_ms < 0 ? NULL : &timeout, NULL);
 }
 
-/* Must the peer of this seat go, though its time is not over? */
+/* Is the seat wanted for others, though its peer's time is not over? */
 static bool seat_is_wanted(const struct seat *seat)
 {
 	return __atomic_load_n(&seat->seats->cleared, __ATOMIC_SEQ_CST) ||

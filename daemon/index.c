@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OWN_MS_MAX 9007199254740991.0	/* the longest there is: 2^53 - 1 */
 /* A job counts for a year at most in what others have to wait for: however
  * many there are, the sum of all does not overflow. */
 #define AHEAD_MS_MAX (INT64_C(1) << 35)
@@ -88,7 +87,7 @@ int64_t index_own_ms(const struct index *ix, const struct job *job)
 	if (simulate && (simulate->given & SIMULATE_DURATION))
 		total = simulate->duration_ms;
 	return llround(fmin(total / ix->time_scale * (1 - job->progress),
-			    OWN_MS_MAX));
+			    (double)JOB_MS_MAX));
 }
 
 static int64_t ahead_ms(const struct index *ix, const struct job *job)

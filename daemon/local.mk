@@ -4,6 +4,7 @@ libdaemon_la_SOURCES = \
 	%D%/board.c \
 	%D%/board.h \
 	%D%/board_private.h \
+	%D%/board_slots.c \
 	%D%/board_wait.c \
 	%D%/board_write.h \
 	%D%/body.c \

@@ -208,13 +208,20 @@ START_TEST(each_operation_of_the_first_open_may_fail)
 }
 END_TEST
 
-START_TEST(a_disk_that_stays_broken_breaks_every_turn_until_it_is_mended)
+static struct store *given_store_that_may_fail(void)
 {
 	struct store *s;
 
 	ck_assert_int_eq(vfs_fault_install(), 0);
 	s = given_store();
 	given_first_job(s);
+	return s;
+}
+
+START_TEST(a_disk_that_stays_broken_breaks_every_turn_until_it_is_mended)
+{
+	struct store *s = given_store_that_may_fail();
+
 	ck_assert(vfs_fault_plan("write 1 0 full"));
 	for (int i = 0; i < 20; i++) {
 		ck_assert_int_eq(turn(s), -EAGAIN);
@@ -231,11 +238,8 @@ END_TEST
 
 START_TEST(a_slow_disk_is_only_slow)
 {
-	struct store *s;
+	struct store *s = given_store_that_may_fail();
 
-	ck_assert_int_eq(vfs_fault_install(), 0);
-	s = given_store();
-	given_first_job(s);
 	ck_assert(vfs_fault_plan("sync 1 1 delay=20"));
 	ck_assert_int_eq(turn(s), 0);
 	ck_assert_int_eq(vfs_fault_hits(), 1);
@@ -247,11 +251,8 @@ END_TEST
 /* As by a reader that looks again at what was half written. */
 START_TEST(a_writers_lock_that_is_taken_for_a_moment_breaks_no_turn)
 {
-	struct store *s;
+	struct store *s = given_store_that_may_fail();
 
-	ck_assert_int_eq(vfs_fault_install(), 0);
-	s = given_store();
-	given_first_job(s);
 	ck_assert(vfs_fault_plan("lock 1 3 ioerr"));
 	ck_assert_int_eq(turn(s), 0);
 	ck_assert_int_eq(vfs_fault_hits(), 3);
