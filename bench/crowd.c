@@ -139,12 +139,15 @@ static void look(struct crowd *c, struct watcher *w, double at_s)
 		return;
 	if (!strstr(w->in, "\"state\":\"canceled\""))
 		give_up("a watcher was answered before the end");
+	if (at_s == 0)
+		give_up("the kernel does not say when bytes arrive");
 	w->heard_s = at_s;
 	w->got = 0;
 	c->heard += !commands;
 }
 
-/* Reads, and tells when the kernel had what was read. */
+/* Reads, and tells when the kernel had what was read; 0: it does not know (it
+ * begins to stamp a moment after the first one has asked for it). */
 static ssize_t receive(struct watcher *w, double *at_s_out)
 {
 	char control[CMSG_SPACE(sizeof(struct timespec)) * 2];
@@ -161,8 +164,6 @@ static ssize_t receive(struct watcher *w, double *at_s_out)
 		if (c->cmsg_level == SOL_SOCKET &&
 		    c->cmsg_type == SCM_TIMESTAMPNS)
 			memcpy(&at, CMSG_DATA(c), sizeof(at));
-	if (n > 0 && at.tv_sec == 0)
-		give_up("the kernel does not say when bytes arrive");
 	*at_s_out = (double)at.tv_sec + (double)at.tv_nsec / 1e9;
 	return n;
 }

@@ -12,7 +12,7 @@ struct load {
 	int64_t duration_ms;
 	uint64_t requests;		/* stop after so many; 0: by time */
 	/* The bytes of the i-th request: writes at most size, returns how
-	 * many. */
+	 * many.  It is called in another process: what it changes is lost. */
 	size_t (*request)(void *user, uint64_t i, char *out, size_t size);
 	void *user;
 };
@@ -23,7 +23,7 @@ struct load_result {
 	double p50_ms, p99_ms;		/* of an answer */
 };
 
-/* load_run -- 0, or a negative errno if nothing could be asked. */
+/* load_run -- in a process of its own, waited for: 0, or a negative errno if nothing could be asked. */
 int load_run(const struct load *load, struct load_result *out);
 
 #endif
