@@ -27,7 +27,8 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import lossy  # noqa: E402
 from crash_check import (  # noqa: E402
-    FINAL, Database, Event, Order, Wrong, check_shown)
+    FINAL, Database, Event, Order, Wrong, check_shown, check_told,
+    open_database, stored_history)
 from crash_clients import Client, Http, Pauser, Watcher  # noqa: E402
 from heygend import (  # noqa: E402
     Daemon, alive, preload, program, until)
@@ -43,8 +44,19 @@ SETTINGS = {
 }
 CHANGES = ("submitted", "paused", "resumed", "canceled", "restarted",
            "changed", "removed", "queue")
+IDS = 100				# that may be asked for at once
 LAST_LOOKS = 20000			# at jobs, at the end
 ENOUGH_KILLS = 100			# for each kind of change to be among them
+
+
+def shown_of(http, ids):
+    """What the daemon shows of each of them."""
+    for at in range(0, len(ids), IDS):
+        some = ids[at:at + IDS]
+        status, shown, _ = http.ask("GET", "/v1/jobs?ids=" + ",".join(some))
+        if status != 200 or [job["id"] for job in shown["jobs"]] != some:
+            raise Wrong("%d for %d ids: %r" % (status, len(some), shown))
+        yield from shown["jobs"]
 
 
 class Arena:
@@ -191,28 +203,44 @@ class Arena:
                 return events
             after = events[-1].seq
 
-    def check(self, http, job):
-        status, shown, _ = http.ask("GET", "/v1/jobs/" + job.id)
-        if status == 410 and (job.deleted or job.maybe == "removed"):
+    def check(self, job, shown, history):
+        if shown["state"] == "gone" and (job.deleted or
+                                         job.maybe == "removed"):
             job.was_done = job.maybe == "removed"
             job.deleted, job.touched, job.maybe = True, False, None
             return
-        if status != 200 or job.deleted:
-            raise Wrong("%d for %s, acknowledged as %s" %
-                        (status, job.id, "deleted" if job.deleted
-                         else job.state))
-        check_shown(job, shown, self.history(http, job.id), not self.lossy,
-                    self.order)
+        if shown["state"] in ("gone", "not_found") or job.deleted:
+            raise Wrong("%s is %s, acknowledged as %s" % (
+                job.id, shown["state"],
+                "deleted" if job.deleted else job.state))
+        check_shown(job, shown, history, not self.lossy, self.order)
+
+    def check_one(self, http, job, db):
+        """As it is told when it is asked for alone."""
+        status, shown, _ = http.ask("GET", "/v1/jobs/" + job.id)
+        if status != (410 if job.deleted else 200):
+            raise Wrong("%d for %s" % (status, job.id))
+        if not job.deleted:
+            job.see(shown)
+            told = self.history(http, job.id)
+            check_told(job, told, stored_history(db, job))
 
     def check_client(self, client, some):
         """Its jobs that were touched, and some; how many."""
         jobs = {job.id: job for job in client.jobs if job.touched}
         jobs.update((job.id, job) for job in some)
-        for job in jobs.values():
-            self.check(client.http, job)
+        with self.open_database() as db:
+            for shown in shown_of(client.http, list(jobs)):
+                job = jobs[shown["id"]]
+                self.check(job, shown, stored_history(db, job))
+            for job in some[:1]:
+                self.check_one(client.http, job, db)
         for again in client.again:
             again.settle()
         return len(jobs)
+
+    def open_database(self):
+        return open_database(os.path.join(self.daemon.state_dir, "jobs.db"))
 
     def check_touched(self):
         """And some that were not, the deleted ones too; nobody else asks."""
@@ -261,7 +289,8 @@ class Arena:
 
         def some_end():
             before = len(left)
-            for id, state in self.states(list(left)[:100]):
+            for shown in shown_of(self.asker, list(left)[:IDS]):
+                id, state = shown["id"], shown["state"]
                 if state == "paused":
                     self.asker.ask("POST", "/v1/jobs/%s:resume" % id)
                     left[id].did("resumed", self.asker.sent,
@@ -271,10 +300,6 @@ class Arena:
             return len(left) < before
         while left:
             until(some_end, "that every job ends", 60)
-
-    def states(self, ids):
-        jobs = self.asker.ask("GET", "/v1/jobs?ids=" + ",".join(ids))[1]
-        return [(job["id"], job["state"]) for job in jobs["jobs"]]
 
     def all_is_told(self):
         """The stream comes to the end of what there is."""

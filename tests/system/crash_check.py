@@ -7,11 +7,13 @@ match     holds it against the memory: nothing lost, doubled, reordered, and
           nothing that was seen and never was.
 Order     holds everybody's changes against each other: what was answered
           before another was asked for comes first.
-Database  a database at rest against everybody's memory.
+Database  a database at rest against everybody's memory; before, histories
+          are read from it while the daemon lives.
 
 tests/system/test_crash_checker.py shows that each of them can fail.
 """
 import collections
+import contextlib
 import sqlite3
 import sys
 
@@ -389,7 +391,34 @@ def check_shown(job, shown, events, strict, order):
     job.touched = False
 
 
-# --- the database at rest -----------------------------------------------------
+# --- the database -------------------------------------------------------------
+
+
+HISTORY = """
+SELECT seq, kind, from_state, to_state, attempt, progress, detail
+  FROM event WHERE job_seq = ? ORDER BY seq"""
+
+
+def open_database(path):
+    """As people open it: it may be written to meanwhile."""
+    return contextlib.closing(
+        sqlite3.connect("file:%s?mode=ro" % path, uri=True))
+
+
+def stored_history(db, job):
+    return [Event.of(*row) for row in
+            db.execute(HISTORY, (job.fixed["seq"],))]
+
+
+def check_told(job, told, stored):
+    """The history that the wire tells is the stored one, or was when it was
+    asked for; progress is rounded there."""
+    same = [t._replace(progress=s.progress)
+            if abs(t.progress - s.progress) < 1e-4 else t
+            for t, s in zip(told, stored)]
+    if len(told) > len(stored) or same != stored[:len(told)]:
+        raise Wrong("the history of %s is told as %r and stored as %r" %
+                    (job.id, told, stored))
 
 
 EVENTS = """
@@ -404,8 +433,7 @@ class Database:
 
     def __init__(self, path, strict):
         self.strict = strict
-        db = sqlite3.connect("file:%s?mode=ro" % path, uri=True)
-        try:
+        with open_database(path) as db:
             self.rows = {row[0]: row[1:] for row in db.execute(
                 "SELECT id, title, state, attempt FROM job")}
             self.gone = dict(db.execute("SELECT id, state FROM tombstone"))
@@ -415,8 +443,6 @@ class Database:
                 self.told.append((event.seq, event.kind, row[0]))
                 if strict or event.kind != "stage":
                     self.events.setdefault(row[0], []).append(event)
-        finally:
-            db.close()
 
     def lost_runs(self):
         """What dead workers have cost."""
@@ -442,10 +468,6 @@ class Database:
 
     def check_history(self, job, order):
         events = self.events.get(job.id, [])
-        for n, known in enumerate(job.known[:len(events)]):
-            if abs(events[n].progress - known.progress) < 1e-4:
-                events[n] = events[n]._replace(	# the wire rounds
-                    progress=known.progress)
         state = walk(job, events, self.strict)
         match(job, events, order)
         row = self.rows.get(job.id)

@@ -30,6 +30,7 @@ VERB_EVENT = {"pause": "paused", "resume": "resumed", "cancel": "canceled",
               "restart": "restarted", "delete": "removed"}
 REFUSED = "store_unavailable"
 IDLE_S = 0.4				# a connection is used again within
+PAUSE_S = 0.03				# at most, between two requests
 RECENT = 40				# jobs that are still of interest
 
 
@@ -139,7 +140,7 @@ class Client(threading.Thread):
                     self.repeat()
                 else:
                     self.act()
-                time.sleep(self.random.random() * 0.01)
+                time.sleep(self.random.random() * PAUSE_S)
             except Unknown as error:
                 self.counts["unknown"] += 1
                 self.counts["refused"] += str(error) == REFUSED
