@@ -213,14 +213,12 @@ int main(int argc, char **argv)
 	struct walk w;
 	const struct bench_option table[] = {
 		{ "jobs", .number = &jobs },
-		{ "rounds", .number = &rounds },
+		{ "rounds", .number = &rounds, .most = ROUNDS_MAX },
 		{ "seconds", .real = &seconds },
 		{ 0 }
 	};
 	bool json = options_take(argc, argv, table);
 
-	if (rounds > ROUNDS_MAX)
-		give_up("at most %d rounds", ROUNDS_MAX);
 	report_begin("beside", "GET /status?job_id= of other servers", json);
 	start_heygend(&heygend, jobs);
 	walk(&heygend, jobs, jobs, &w);

@@ -25,23 +25,37 @@ static double value_of(const char *text)
 	return errno == 0 && end != text && *end == '\0' ? value : 0;
 }
 
-static void take_size(struct sizes *sizes, size_t value)
+/* false: these are too many. */
+static bool take_size(struct sizes *sizes, size_t value)
 {
 	if (!sizes->given)
 		sizes->count = 0;
 	sizes->given = true;
-	if (sizes->count < SIZES_MAX)
-		sizes->at[sizes->count++] = value;
+	if (sizes->count == SIZES_MAX)
+		return false;
+	sizes->at[sizes->count++] = value;
+	return true;
 }
 
-static void take(const struct bench_option *option, double value)
+/* NULL, or what is wrong with it. */
+static const char *take(const struct bench_option *option, double value)
 {
-	if (option->sizes)
-		take_size(option->sizes, (size_t)value);
+	static char too_large[64];
+
+	if (!(value > 0) || (!option->real && value < 1))
+		return "needs a number above 0";
+	if (option->most && value > (double)option->most) {
+		snprintf(too_large, sizeof(too_large), "at most %zu",
+			 option->most);
+		return too_large;
+	}
+	if (option->sizes && !take_size(option->sizes, (size_t)value))
+		return "given too often";
 	if (option->number)
 		*option->number = (size_t)value;
 	if (option->real)
 		*option->real = value;
+	return NULL;
 }
 
 bool options_take(int argc, char **argv, const struct bench_option *table)
@@ -50,7 +64,7 @@ bool options_take(int argc, char **argv, const struct bench_option *table)
 
 	for (int i = 1; i < argc; i++) {
 		const struct bench_option *option = table;
-		double value;
+		const char *wrong;
 
 		if (strcmp(argv[i], "--json") == 0) {
 			json = true;
@@ -61,10 +75,9 @@ bool options_take(int argc, char **argv, const struct bench_option *table)
 			option++;
 		if (!option->name)
 			complain(argv[0], argv[i], "no such option");
-		value = i + 1 < argc ? value_of(argv[i + 1]) : 0;
-		if (!(value > 0) || (!option->real && value < 1))
-			complain(argv[0], argv[i], "needs a number above 0");
-		take(option, value);
+		wrong = take(option, i + 1 < argc ? value_of(argv[i + 1]) : 0);
+		if (wrong)
+			complain(argv[0], argv[i], wrong);
 		i++;
 	}
 	return json;

@@ -14,11 +14,13 @@ struct sizes {
 	bool given;
 };
 
-/* One of these is where the value goes; each value is above zero. */
+/* One of these is where the value goes; each value is above zero, and a
+ * number at most `most`, if that is not 0. */
 struct bench_option {
 	const char *name;		/* --name VALUE; NULL ends the table */
 	struct sizes *sizes;		/* may come again and again */
 	size_t *number;
+	size_t most;
 	double *real;
 };
 

@@ -311,13 +311,11 @@ int main(int argc, char **argv)
 	size_t rounds = 5;
 	const struct bench_option table[] = {
 		{ "seconds", .real = &seconds },
-		{ "rounds", .number = &rounds },
+		{ "rounds", .number = &rounds, .most = ROUNDS_MAX },
 		{ 0 }
 	};
 	bool json = options_take(argc, argv, table);
 
-	if (rounds > ROUNDS_MAX)
-		give_up("at most %d rounds", ROUNDS_MAX);
 	report_begin("submit", "jobs taken in, beside bare SQLite", json);
 	measure(&ways[0], seconds, rounds, &found);
 	report(&ways[0], &found, rounds, WANTED_AT_LEAST, 0.5);

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define TEXT_MIN_BYTES 1024
-#define TEXT_KEEP_BYTES 16384	/* what text_clear leaves allocated */
+#define TEXT_KEEP_BYTES 4096	/* what text_clear leaves allocated */
 
 void text_free(struct text *t)
 {

@@ -32,9 +32,8 @@ sys.path.insert(0, HERE)
 from clock_witness import EARLY_MS, WITNESSES, Witness  # noqa: E402
 from crash import CHANGES, Arena  # noqa: E402
 from crash_check import Wrong  # noqa: E402
-from heygend import BUILDDIR, until  # noqa: E402
+from heygend import preload, until  # noqa: E402
 
-SHIM = os.path.join(BUILDDIR, "tests", "unit", ".libs", "test_clock_shim.so")
 HOUR_MS = 3600 * 1000
 FARTHEST_MS = 3 * HOUR_MS
 LATE_MS = 8000			# of a change that was told after a stop
@@ -112,7 +111,7 @@ class ClockArena(Arena):
         super().__init__(seed, clients, "clock", SETTINGS)
         path = os.path.join(self.daemon.dir, "clock")
         self.timeline = Timeline(path)
-        self.daemon.env.update(LD_PRELOAD=os.path.abspath(SHIM),
+        self.daemon.env.update(LD_PRELOAD=preload("test_clock_shim"),
                                HEYGEND_TEST_CLOCK=path)
         self.sets, self.stopped, self.sleeps = 0, 0, 0
         self.workers = None
@@ -263,8 +262,6 @@ def main():
     parser.add_argument("--seed", default=str(random.randrange(1 << 32)))
     args = parser.parse_args()
     print("clock: seed %s" % args.seed, flush=True)
-    if not os.path.exists(SHIM):
-        sys.exit("clock: %s has not been built" % SHIM)
     arena = ClockArena(args.seed, args.clients, args.witnesses)
     try:
         print("clock: " + arena.run(args.rounds, args.seconds))

@@ -214,9 +214,10 @@ class Part:
     # --- the judgement ------------------------------------------------------
 
     def memory_kept_MB(self):
-        """What threads that have served keep: a stack's and a buffer's
-        touched pages."""
-        return 32 + self.daemon.settings["http.threads"] * 40 / 1024
+        """What threads that have served keep, of each: 32 KiB of stack that
+        was touched, civetweb's buffer of 16 KiB, ours of 4 KiB each for
+        head, body, answer and query."""
+        return 32 + self.daemon.settings["http.threads"] * 64 / 1024
 
     def is_recovered(self):
         before, now = self.samples[0], self.sample()

@@ -25,9 +25,8 @@ import disk  # noqa: E402
 from crash import CHANGES, Arena  # noqa: E402
 from crash_check import Wrong  # noqa: E402
 from crash_clients import REFUSED, Http, Unknown  # noqa: E402
-from heygend import BUILDDIR, alive, until  # noqa: E402
+from heygend import alive, preload, until  # noqa: E402
 
-FAULT_VFS = os.path.join(BUILDDIR, "tests", "unit", ".libs", "test_vfs.so")
 REFUSED_S = 30			# until the first change is refused
 RECOVERED_S = 8			# the store is tried again every 5 s at least
 READ_S = 1.0			# no reading takes longer, whatever the disk does
@@ -411,7 +410,7 @@ class Slow(SickArena):
         plan = os.path.join(self.daemon.dir, "plan")
         with open(plan, "w") as file:
             file.write("sync 1 0 delay=%d\n" % self.delay_ms)
-        self.daemon.env.update(LD_PRELOAD=os.path.abspath(FAULT_VFS),
+        self.daemon.env.update(LD_PRELOAD=preload("test_vfs"),
                                HEYGEND_TEST_VFS=plan)
 
     def sicken(self):

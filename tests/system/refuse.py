@@ -13,23 +13,11 @@ import os
 import tempfile
 import unittest
 
-from heygend import BUILDDIR, SANITIZER, Daemon
-
-SHIM = os.path.join(BUILDDIR, "tests", "unit", ".libs", "test_refuse_shim.so")
-
+from heygend import SANITIZER, Daemon, preload
 
 IDLE = {"status.default_job": "off", "jobs.workers": 1, "http.threads": 40,
         "test.clock": "manual", "log.level": "info",
         "simulation.error_rate": 0}
-
-
-def unavailable():
-    """Why there can be no refusals here; None: there can."""
-    if SANITIZER not in ("", "no"):
-        return "a sanitizer has an allocator of its own"
-    if not os.path.exists(SHIM):
-        return "test_refuse_shim.so has not been built"
-    return None
 
 
 class Plan(ctypes.Structure):
@@ -48,7 +36,7 @@ class Refusal:
         self.map = mmap.mmap(file, ctypes.sizeof(Plan))
         os.close(file)
         self.plan = Plan.from_buffer(self.map)
-        self.env = {"LD_PRELOAD": os.path.abspath(SHIM),
+        self.env = {"LD_PRELOAD": preload("test_refuse_shim"),
                     "HEYGEND_TEST_REFUSE": "%s:%s" % (program, self.path)}
 
     def close(self):
@@ -90,8 +78,8 @@ class Refused(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        if unavailable():
-            raise unittest.SkipTest(unavailable())
+        if SANITIZER not in ("", "no"):
+            raise unittest.SkipTest("a sanitizer has an allocator of its own")
         cls.refusal = Refusal(cls.program)
 
     @classmethod
