@@ -33,8 +33,8 @@ READ_S = 1.0			# no reading takes longer, whatever the disk does
 READ_P99_S = 0.15
 # a change waits for the turn under way and its own, and perhaps for a
 # checkpoint and the log that begins anew: (share, syncs)
-BUSY_S = 0.3			# a machine that has other things to do
-FSYNCS = ((0.5, 3), (0.99, 6), (1, 10))
+BUSY_S = 0.1			# a machine that has other things to do
+FSYNCS = ((0.5, 3), (0.99, 5), (1, 7))
 
 
 class TimedHttp(Http):
