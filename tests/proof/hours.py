@@ -188,6 +188,8 @@ class Hours:
         """Counts what it changed; all of these jobs are in no other lot."""
         kind = {"pause": "paused", "resume": "resumed", "cancel": "canceled",
                 "restart": "restarted", "delete": "removed"}[verb]
+        if verb == "delete":		# the end of one that is gone has no seq
+            self.ends.finish()
         results = self.wire.json("POST", "/v1/jobs:" + verb, {
             "ids": [id for id, _ in jobs]})["results"]
         for (id, seq), result in zip(jobs, results):
