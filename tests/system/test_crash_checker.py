@@ -93,17 +93,17 @@ DOCTORED = [
     ("a lost job is found",
      [forget("second", "submitted", "canceled"),
       "DELETE FROM job WHERE title = 'second'"],
-     "404 for", "acknowledged submitted is lost"),
+     "is not_found, acknowledged as", "acknowledged submitted is lost"),
     ("a lost job that was known for long is found",
      ["DELETE FROM job WHERE title = 'completed'"],
-     "404 for", "the history of .* was"),
+     "is not_found, acknowledged as", "the history of .* was"),
     ("a lost event that was seen before is found",
      [forget("completed", "stage")],
      "the history of .* was", "the history of .* was"),
     ("a lost removal is found", REVIVED,
-     "200 for .* acknowledged as deleted", "there and gone, or neither"),
+     "is canceled, acknowledged as deleted", "there and gone, or neither"),
     ("a lost tombstone is found", ["DELETE FROM tombstone"],
-     "404 for", "acknowledged submitted is lost"),
+     "is not_found, acknowledged as", "acknowledged submitted is lost"),
     ("a lost pause of the queue is found",
      ["UPDATE meta SET value = 0 WHERE name = 'queue_paused'"],
      "the queue's pause", None),
@@ -357,7 +357,7 @@ class LyingDisk(unittest.TestCase):
     def test_a_daemon_on_a_disk_that_ignores_syncs_is_found_out(self):
         preload("test_lossy")
         arena = Arena("liar", 4, lossy_disk="liar")
-        with self.assertRaisesRegex(Wrong, "404 for"):
+        with self.assertRaisesRegex(Wrong, "is not_found, acknowledged as"):
             arena.run(20, 30)
 
 
