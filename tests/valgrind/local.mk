@@ -42,7 +42,7 @@ check-valgrind: all
 	@v='$(abs_builddir)/valgrind'; status=0; \
 	HEYGEND="$$v/heygend" HEYGEN_WORKER="$$v/heygen-worker" \
 	HEYGENCTL="$$v/heygenctl" CLIENT_PROBE="$$v/client_probe" \
-	HG_SLOW=$(VALGRIND_SLOW) \
+	HG_SLOW=$(VALGRIND_SLOW) HG_VALGRIND=yes \
 	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(VALGRIND_TESTS)' \
 		LOG_COMPILER='$(abs_srcdir)/%D%/run.sh' || status=1; \
 	find valgrind/log -type f -size +0 -exec cat {} + | grep . && status=1; \
