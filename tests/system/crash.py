@@ -287,7 +287,7 @@ class Arena:
         self.pauser.paused = False
         left = {job.id: job for job in self.jobs if not job.deleted}
 
-        def some_end():
+        def some_end():		# these, or others that come before them
             before = len(left)
             for shown in shown_of(self.asker, list(left)[:IDS]):
                 id, state = shown["id"], shown["state"]
@@ -297,9 +297,14 @@ class Arena:
                                  self.asker.acked)
                 elif state in FINAL:
                     del left[id]
-            return len(left) < before
+            return len(left) < before or self.unfinished() < unfinished
         while left:
+            unfinished = self.unfinished()
             until(some_end, "that every job ends", 60)
+
+    def unfinished(self):
+        counts = self.asker.ask("GET", "/v1/queue")[1]["counts"]
+        return sum(counts[state] for state in counts if state not in FINAL)
 
     def all_is_told(self):
         """The stream comes to the end of what there is."""
