@@ -23,7 +23,8 @@ struct load_result {
 	double p50_ms, p99_ms;		/* of an answer */
 };
 
-/* load_run -- in a process of its own, waited for: 0, or a negative errno if nothing could be asked. */
+/* load_run -- in a process of its own, which is waited for: 0, or a negative
+ * errno if nothing could be asked. */
 int load_run(const struct load *load, struct load_result *out);
 
 #endif

@@ -7,8 +7,9 @@ match     holds it against the memory: nothing lost, doubled, reordered, and
           nothing that was seen and never was.
 Order     holds everybody's changes against each other: what was answered
           before another was asked for comes first.
-Database  a database at rest against everybody's memory; before, histories
-          are read from it while the daemon lives.
+Database  a database at rest against everybody's memory.
+stored_history  what a database holds of one job, also while it is in use;
+          check_told holds what the wire tells against it.
 
 tests/system/test_crash_checker.py shows that each of them can fail.
 """
