@@ -278,7 +278,10 @@ static void killed_daemon(const struct job *job)
 	int status;
 
 	if (pid == 0) {
-		given_stored_job(given_store(), job);
+		static struct store *volatile kept_open;	/* not lost */
+
+		kept_open = given_store();
+		given_stored_job(kept_open, job);
 		(void)raise(SIGKILL);
 	}
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
