@@ -278,51 +278,52 @@ bool etag_matches(const struct headers *h, enum header header, uint32_t version)
 	return etag_names(h, header, tag);
 }
 
-/* "wait=20", "wait = \"20\"": the text between is copied out. */
-static bool preference_value(const char *item, size_t length, const char *name,
-			     char *out, size_t size)
+static bool same_text(const char *a, size_t a_length, const char *b,
+		      size_t b_length)
+{
+	return a_length == b_length && strncasecmp(a, b, a_length) == 0;
+}
+
+/* "wait=20", "wait = \"20\"": the text between, its length in *value_length;
+ * NULL: another preference, or it has no value. */
+static const char *preference_value(const char *item, size_t length,
+				    const char *name, size_t *value_length)
 {
 	size_t n = strspn(item, " \t"), name_length = strlen(name);
-	size_t end = 0;
+	size_t end;
 
 	if (n + name_length > length ||
 	    strncasecmp(item + n, name, name_length) != 0)
-		return false;
+		return NULL;
 	n += name_length;
 	n += strspn(item + n, " \t");
 	if (n >= length || item[n] != '=')
-		return false;
+		return NULL;
 	n += 1 + strspn(item + n + 1, " \t\"");
-	while (n < length && !strchr("; \t\"", item[n])) {
-		if (end + 1 >= size)
-			return false;
-		out[end++] = item[n++];
-	}
-	out[end] = '\0';
-	return true;
+	for (end = n; end < length && !strchr("; \t\"", item[end]);)
+		end++;
+	*value_length = end - n;
+	return item + n;
 }
 
 struct prefer prefer_parse(const struct headers *h)
 {
 	struct prefer p = { .wait_s = -1 };
 	bool handling = false;
-	const char *line, *item;
-	size_t at = 0, length;
-	char value[24];
+	const char *line, *item, *value;
+	size_t at = 0, length, n;
 
 	while ((line = header_next(h, HEADER_PREFER, &at)))
 		while ((item = list_next(&line, &length))) {
 			/* of two the first holds */
-			if (preference_value(item, length, "handling", value,
-					     sizeof(value)) && !handling) {
+			value = preference_value(item, length, "handling", &n);
+			if (value && !handling) {
 				handling = true;
-				p.strict = strcasecmp(value, "strict") == 0;
+				p.strict = same_text(value, n, "strict", 6);
 			}
-			if (p.wait_s < 0 &&
-			    preference_value(item, length, "wait", value,
-					     sizeof(value)) &&
-			    isdigit((unsigned char)value[0]) &&
-			    !number_parse(value, 0, INT64_MAX, &p.wait_s))
+			value = preference_value(item, length, "wait", &n);
+			if (value && p.wait_s < 0 &&
+			    !digits_parse(value, n, &p.wait_s))
 				p.wait_s = -1;
 		}
 	return p;
@@ -338,12 +339,6 @@ static size_t host_length(const char *host, size_t length)
 	while (n > 0 && isdigit((unsigned char)host[n - 1]))
 		n--;
 	return n > 0 && host[n - 1] == ':' ? n - 1 : length;
-}
-
-static bool same_text(const char *a, size_t a_length, const char *b,
-		      size_t b_length)
-{
-	return a_length == b_length && strncasecmp(a, b, a_length) == 0;
 }
 
 /* A list's item without the space around it. */

@@ -158,6 +158,23 @@ bool number_parse(const char *text, int64_t min, int64_t max, int64_t *out)
 	return true;
 }
 
+bool digits_parse(const char *text, size_t length, int64_t *out)
+{
+	int64_t value = 0;
+
+	if (length == 0)
+		return false;
+	for (size_t i = 0; i < length; i++) {
+		if (text[i] < '0' || text[i] > '9')
+			return false;
+		if (__builtin_mul_overflow(value, 10, &value) ||
+		    __builtin_add_overflow(value, text[i] - '0', &value))
+			value = INT64_MAX;
+	}
+	*out = value;
+	return true;
+}
+
 const char *list_next(const char **rest, size_t *length_out)
 {
 	const char *piece = *rest;

@@ -44,6 +44,9 @@ bool path_match(const char *pattern, const char *path, const char **id_out,
  * bounds. */
 bool number_parse(const char *text, int64_t min, int64_t max, int64_t *out);
 
+/* Digits alone, at least one; what is above INT64_MAX counts as that. */
+bool digits_parse(const char *text, size_t length, int64_t *out);
+
 /* list_next -- the next piece of "a,b,c": its start, its length in
  * *length_out; *rest moves on and ends as NULL.  An empty text is one empty
  * piece.  NULL: there is none left. */

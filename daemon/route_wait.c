@@ -18,13 +18,11 @@ bool request_wait_s(struct request *r, int64_t *wait_out)
 	int64_t wait_s = r->prefer.wait_s, asked_s;
 
 	if (text) {
-		if (*text == '\0' || text[strspn(text, "0123456789")] != '\0') {
+		if (!digits_parse(text, strlen(text), &asked_s)) {
 			bad_parameter(r, "wait",
 				      "must be a number of seconds, 0 or more");
 			return false;
 		}
-		if (!number_parse(text, 0, INT64_MAX, &asked_s))
-			asked_s = INT64_MAX;
 		if (wait_s < 0 || asked_s < wait_s)
 			wait_s = asked_s;
 	}
