@@ -30,6 +30,7 @@ import unittest
 
 SANITIZER = os.environ.get("HG_SANITIZER", "")
 COVERAGE = os.environ.get("HG_COVERAGE", "") == "yes"
+VALGRIND = os.environ.get("HG_VALGRIND", "") == "yes"
 # sanitizers cost time, valgrind (tests/valgrind) more of it, counting less
 SLOW = int(os.environ.get("HG_SLOW") or
            (5 if SANITIZER not in ("", "no") else 2 if COVERAGE else 1))
