@@ -317,10 +317,7 @@ class Signals(Waiting):
                      ["wait", id, "--use", "eta"], ["wait", id, "-q"],
                      ["watch", id]):
             process = self.start(*args)
-            if args[-1] == "eta":
-                self.heeds(process, signal.SIGINT)
-            else:
-                self.held(process)
+            self.held(process)
             begun = time.monotonic()
             process.send_signal(signal.SIGINT)
             done = finish(process)
