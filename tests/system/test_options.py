@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import unittest
 
-from heygend import DEADLINE, SLOW, main, program
+from heygend import DEADLINE, SLOW, VALGRIND, main, program
 
 USAGE, FAILED, CONFIG, IN_USE = 64, 1, 78, 75
 KEY = "a-key-of-sixteen-bytes\n"
@@ -139,7 +139,8 @@ class Options(unittest.TestCase):
                 resource.RLIMIT_NOFILE, (600, 600)))
         self.assertEqual((done.returncode, done.stdout), (CONFIG, ""), done)
         self.assertIn("1024", done.stderr)
-        self.assertIn("600", done.stderr)
+        if not VALGRIND:	# it takes some for itself
+            self.assertIn("600", done.stderr)
 
 
 if __name__ == "__main__":
