@@ -38,7 +38,10 @@ class Printed(unittest.TestCase):
     def printed(self, **environment):
         with tempfile.NamedTemporaryFile("w", suffix=".ini") as empty:
             args = [] if environment else ["--config", empty.name]
-            env = dict({"HOME": "/home/nobody"}, **environment)
+            env = dict(os.environ, HOME="/home/nobody")
+            for name in "STATE_DIRECTORY", "XDG_STATE_HOME":
+                env.pop(name, None)
+            env.update(environment)
             text = subprocess.run([program("heygend"), *args,
                                    "--print-config"], env=env, text=True,
                                   check=True, stdout=subprocess.PIPE).stdout

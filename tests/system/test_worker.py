@@ -13,7 +13,8 @@ import tempfile
 import time
 import unittest
 
-from heygend import DEADLINE, SANITIZER, alive, main, program, until
+from heygend import (
+    DEADLINE, SANITIZER, VALGRIND, alive, main, program, until)
 
 MAGIC = 0x48470001
 HEADER = struct.Struct("=IHH")
@@ -428,6 +429,7 @@ class Socket(Started):
         self.worker.settle(self.now)
         self.assertTrue(alive(self.worker.pid))
 
+    @unittest.skipIf(VALGRIND, "it holds files of its own open")
     def test_it_holds_nothing_open_but_what_it_needs(self):
         path = "/proc/%d/fd" % self.worker.pid
         held = {fd: os.readlink(os.path.join(path, fd))
@@ -480,7 +482,8 @@ class RealTime(Started):
                 if line.startswith("voluntary_ctxt_switches"):
                     return int(line.split()[1])
 
-    @unittest.skipIf(SANITIZER not in ("", "no"), "sanitizers take memory")
+    @unittest.skipIf(SANITIZER not in ("", "no") or VALGRIND,
+                     "sanitizers and valgrind take memory")
     def test_an_idle_worker_takes_less_than_3_MB(self):
         with open("/proc/%d/status" % self.worker.pid) as status:
             rss = [int(line.split()[1]) for line in status

@@ -1,7 +1,8 @@
 # The tests under valgrind's memcheck, with a full leak check: the units and
 # the fuzz corpora, and the system tests with heygend, heygen-worker,
 # heygenctl and client_probe each under a valgrind of its own (run.sh).  Then
-# the tests that load the library into Python, with that Python under valgrind.
+# the tests that load the library into Python, with that Python under valgrind:
+# the system's, since others may be built with what memcheck takes for errors.
 # Every wait is VALGRIND_SLOW times as patient.
 #
 # Left out: what measures (waiting, crowd), what asks other programs (manuals,
@@ -65,7 +66,7 @@ check-valgrind: all
 	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(VALGRIND_TESTS)' \
 		LOG_COMPILER='$(VALGRIND_RUN)' || status=1; \
 	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(VALGRIND_LIBRARY)' \
-		PY_LOG_COMPILER='$(VALGRIND_RUN) python3' || status=1; \
+		PY_LOG_COMPILER='$(VALGRIND_RUN) /usr/bin/python3' || status=1; \
 	find valgrind/log -type f -size +0 -exec cat {} + | grep . && status=1; \
 	exit $$status
 EXTRA_DIST += %D%/run.sh %D%/suppressions tests/sanitizer/matrix.sh

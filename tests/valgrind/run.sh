@@ -13,8 +13,7 @@ esac
 # Python keeps what it has to the end, and holds much of it by pointers into
 # its midst: there only what nobody can reach is a leak.
 case $program in
-python*)
-	program=$(python3 -c 'import sys; print(sys.executable)')
+*/python*)
 	kinds=definite,indirect
 	export PYTHONMALLOC=malloc
 	;;
