@@ -193,12 +193,12 @@ static void *real(const char *name)
 	result name parameters;					\
 	result name parameters					\
 	{							\
-		static result (*next) parameters;		\
+		static __typeof__(name) *next;			\
 								\
 		if (refused(#name, CALLER))			\
 			return failure;				\
 		if (!next)					\
-			next = (result (*) parameters)real(#name); \
+			next = (__typeof__(name) *)real(#name);	\
 		return next arguments;				\
 	}
 
