@@ -230,15 +230,11 @@ static void progress_of_running(struct event_stream *es)
 	}
 }
 
-static void gather_progress(struct event_stream *es)
+static void progress_of_all(struct event_stream *es)
 {
-	int64_t now_ms = clock_real_mono_ms();
 	struct queue_info *info;
 	bool any = true;
 
-	if (!es->query->progress || now_ms < es->progress_at_ms)
-		return;
-	es->progress_at_ms = now_ms + PROGRESS_MS;
 	if (es->query->id_count > 0) {
 		progress_of_ids(es);
 		return;
@@ -251,6 +247,15 @@ static void gather_progress(struct event_stream *es)
 	free(info);
 	if (any)
 		progress_of_running(es);
+}
+
+static void gather_progress(struct event_stream *es)
+{
+	if (!es->query->progress || clock_real_mono_ms() < es->progress_at_ms)
+		return;
+	progress_of_all(es);
+	/* a second from what was told last, however long the telling took */
+	es->progress_at_ms = clock_real_mono_ms() + PROGRESS_MS;
 }
 
 /* --- the stream --------------------------------------------------------------------------------- */
