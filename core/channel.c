@@ -5,9 +5,6 @@
 #include <errno.h>
 #include <sys/socket.h>
 
-/* Time stays where a double still counts every millisecond. */
-#define MS_MAX ((int64_t)1 << 53)
-
 #define SIMULATE_ALL (SIMULATE_DURATION | SIMULATE_ERROR_RATE |        \
 		      SIMULATE_FAIL_AT | SIMULATE_FAIL_ATTEMPTS |      \
 		      SIMULATE_SEED)
@@ -30,19 +27,19 @@ static bool within(double x, double low, double high)
 
 static bool is_time(int64_t ms)
 {
-	return ms >= 0 && ms <= MS_MAX;
+	return ms >= 0 && ms <= JOB_MS_MAX;
 }
 
 static bool check_settings(const struct order_settings *s)
 {
 	return s->distribution >= 0 && s->distribution < DISTRIBUTIONS &&
-	       within(s->min_ms, 0, MS_MAX) &&
-	       within(s->max_ms, s->min_ms, MS_MAX) &&
-	       within(s->mean_ms, 0, MS_MAX) &&
-	       within(s->sigma, 0, MS_MAX) &&
+	       within(s->min_ms, 0, JOB_MS_MAX) &&
+	       within(s->max_ms, s->min_ms, JOB_MS_MAX) &&
+	       within(s->mean_ms, 0, JOB_MS_MAX) &&
+	       within(s->sigma, 0, JOB_MS_MAX) &&
 	       within(s->error_rate, 0, 1) &&
-	       within(s->eta_error, 0, MS_MAX) &&
-	       s->time_scale > 0 && within(s->time_scale, 0, MS_MAX) &&
+	       within(s->eta_error, 0, JOB_MS_MAX) &&
+	       s->time_scale > 0 && within(s->time_scale, 0, JOB_MS_MAX) &&
 	       s->progress_interval_ms >= 1 && is_time(s->progress_interval_ms);
 }
 

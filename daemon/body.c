@@ -552,8 +552,8 @@ bool ids_of_body(const cJSON *body, bool strict, const char ***ids_out,
 	return true;
 }
 
-bool advance_of_body(const cJSON *body, bool strict, int64_t *ms_out,
-		     struct complaints *c)
+bool advance_of_body(const cJSON *body, bool strict, int64_t most_ms,
+		     int64_t *ms_out, struct complaints *c)
 {
 	const cJSON *ms = cJSON_GetObjectItemCaseSensitive(body, "ms");
 	struct place at = { c, "", strict };
@@ -562,7 +562,7 @@ bool advance_of_body(const cJSON *body, bool strict, int64_t *ms_out,
 	if (!ms)
 		complain(&at, INVALID, "ms", "is missing");
 	else
-		take_integer(&at, ms, 0, ADVANCE_MS_MAX, ms_out);
+		take_integer(&at, ms, 0, most_ms, ms_out);
 	return is_well(c);
 }
 

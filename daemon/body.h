@@ -15,7 +15,6 @@
 
 #define BATCH_JOBS_MAX 1000
 #define BULK_IDS_MAX 1000
-#define ADVANCE_MS_MAX INT64_C(9007199254740991)
 
 struct complaints {		/* zero: none */
 	int status;		/* 400 or 422; 0: there are none */
@@ -52,8 +51,8 @@ bool ids_of_body(const cJSON *body, bool strict, const char ***ids_out,
 bool patch_of_body(const cJSON *body, bool strict, struct patch *out,
 		   struct complaints *c);
 
-/* {"ms":n} */
-bool advance_of_body(const cJSON *body, bool strict, int64_t *ms_out,
-		     struct complaints *c);
+/* {"ms":n}, 0 to most_ms */
+bool advance_of_body(const cJSON *body, bool strict, int64_t most_ms,
+		     int64_t *ms_out, struct complaints *c);
 
 #endif

@@ -59,6 +59,8 @@ void engine_advance_begin(struct engine *e, struct command *c)
 	}
 	e->advance.command = c;
 	e->advance.target_ms = clock_wall_ms() + c->advance_ms;
+	if (e->advance.target_ms > CLOCK_MAX_MS)	/* two who both asked for it */
+		e->advance.target_ms = CLOCK_MAX_MS;
 }
 
 void engine_advance_abandon(struct engine *e)

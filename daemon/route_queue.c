@@ -1,5 +1,6 @@
 #include "daemon/http_request.h"
 
+#include "core/clock.h"
 #include "daemon/body.h"
 #include "daemon/wire_json.h"
 
@@ -64,6 +65,7 @@ void route_clock_advance(struct request *r)
 	if (!c)
 		reply_no_memory(r);
 	else if (!body || !advance_of_body(body, r->prefer.strict,
+					   CLOCK_MAX_MS - clock_wall_ms(),
 					   &c->advance_ms, &complaints))
 		reply_complaints(r, &complaints);
 	else

@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-#define TOTAL_MAX 0x1p53	/* ms; beyond it a double skips some */
+#define TOTAL_MAX ((double)JOB_MS_MAX)
 
 /* Each stage's share of the work, by where it begins, and what goes wrong in
  * it: either of two, equally likely. */

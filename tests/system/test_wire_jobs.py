@@ -1,5 +1,6 @@
 """Jobs: submission, fields, batches, lists, verbs, edits, removal."""
 import re
+from datetime import datetime, timedelta
 
 import heygend
 
@@ -643,6 +644,38 @@ class Jobs(heygend.Case):
             self.problem(self.daemon.post("/v1/clock:advance", body), 422,
                          "invalid_field")
 
+    def test_a_job_of_all_time_shows_a_number_that_json_takes(self):
+        id = self.daemon.submit(simulate={"duration_ms": 2 ** 53 - 1})["id"]
+        self.daemon.until_state(id, "running")
+        for ms in 1, 10 ** 12:
+            self.daemon.advance(ms)
+            self.assertLess(self.daemon.job(id)["remaining_ms"], 2 ** 53)
+        self.daemon.verb(id, "cancel")
+
+
+class EndOfTime(heygend.Case):
+    settings = {"test.clock": "manual", "status.default_job": "off"}
+
+    def test_the_clock_ends_with_the_last_time_that_can_be_written(self):
+        left = (datetime(9999, 12, 31, 23, 59, 59, 999000) -
+                datetime.fromisoformat(self.daemon.advance(0)[:-1]))
+        left = left // timedelta(milliseconds=1)
+        id = self.daemon.submit(simulate={"duration_ms": left})["id"]
+        for ms in left + 1, 2 ** 53 - 1:
+            problem = self.problem(self.daemon.post(
+                "/v1/clock:advance", {"ms": ms}), 422, "invalid_field")
+            self.assertIn("from 0 to %d" % left,
+                          problem["errors"][0]["message"])
+        self.assertEqual(self.daemon.advance(left),
+                         "9999-12-31T23:59:59.999Z")
+        self.daemon.until_state(id, "completed", "error")
+        for _ in range(2):
+            self.assertEqual(self.daemon.get("/readyz").status, 200)
+            self.daemon.submit(simulate={"duration_ms": 0})
+            self.assertEqual(self.daemon.get("/v1/queue").json["queued"], 0)
+            self.daemon.stop()
+            self.daemon.start()
+
 
 class RealClock(heygend.Case):
     def test_a_real_clock_cannot_be_moved(self):
@@ -685,4 +718,4 @@ class Full(heygend.Case):
 
 
 if __name__ == "__main__":
-    heygend.main(Submission, Jobs, RealClock, Full)
+    heygend.main(Submission, Jobs, EndOfTime, RealClock, Full)

@@ -125,7 +125,7 @@ START_TEST(unknown_fields_matter_to_the_strict_only)
 	parse("{\"ids\":[],\"x\":1}");
 	ck_assert(!ids_of_body(body, true, &ids, &count, &complaints));
 	parse("{\"ms\":5,\"x\":1}");
-	ck_assert(!advance_of_body(body, true, &ms, &complaints));
+	ck_assert(!advance_of_body(body, true, 9, &ms, &complaints));
 }
 END_TEST
 
@@ -179,12 +179,14 @@ START_TEST(a_clock_moves_by_whole_milliseconds)
 	int64_t ms = -1;
 
 	parse("{\"ms\":9007199254740991}");
-	ck_assert(advance_of_body(body, false, &ms, &complaints));
+	ck_assert(advance_of_body(body, false, JOB_MS_MAX, &ms, &complaints));
 	ck_assert_int_eq(ms, 9007199254740991);
+	ck_assert(!advance_of_body(body, false, JOB_MS_MAX - 1, &ms,
+				   &complaints));
 	parse("{\"ms\":0.5}");
-	ck_assert(!advance_of_body(body, false, &ms, &complaints));
+	ck_assert(!advance_of_body(body, false, 9, &ms, &complaints));
 	parse("{}");
-	ck_assert(!advance_of_body(body, false, &ms, &complaints));
+	ck_assert(!advance_of_body(body, false, 9, &ms, &complaints));
 }
 END_TEST
 
