@@ -37,8 +37,11 @@ static int on_error(struct mg_connection *conn, int status, const char *message)
 
 static int on_connection(const struct mg_connection *conn, void **data)
 {
-	(void)conn;
+	struct workspace *w = mg_get_thread_pointer(conn);
+
 	(void)data;
+	if (w)
+		w->rejected = false;
 	seat_begin();
 	return 0;
 }
@@ -194,7 +197,7 @@ static int http_new(struct http **out, struct engine *e, struct reader *r,
 }
 
 int http_start(struct http **out, struct engine *e, struct reader *r,
-	       const struct settings *settings,
+	       const struct settings *settings, const struct keys *keys,
 	       char address_out[SETTINGS_ADDRESS_SIZE], int *port_out,
 	       char *message_out, size_t message_size)
 {
@@ -211,11 +214,7 @@ int http_start(struct http **out, struct engine *e, struct reader *r,
 		goto fail;
 	}
 	h->any_address = strcmp(h->address, "0.0.0.0") == 0;
-	if (keys_load(settings->http_api_key_file, &h->keys, message_out,
-		      message_size) < 0) {
-		error = -EINVAL;
-		goto fail;
-	}
+	h->keys = keys;
 	error = -ENOMEM;
 	h->metrics = metrics_new();
 	if (!h->metrics)
@@ -315,7 +314,6 @@ void http_stop(struct http *h)
 		}
 	}
 	seats_free(h->seats);
-	keys_free(h->keys);
 	metrics_free(h->metrics);
 	settings_unref(h->settings);
 	pthread_cond_destroy(&h->moved);

@@ -9,6 +9,7 @@
 
 #include "core/settings.h"
 #include "daemon/engine.h"
+#include "daemon/keys.h"
 #include "daemon/metrics.h"
 #include "daemon/reader.h"
 
@@ -17,12 +18,13 @@ struct http;
 /* http_start -- binds and serves.  Block the signals before: the threads
  * inherit the mask.
  *   settings  a reference is taken; [http] and [status] never change
+ *   keys  must outlive it; NULL: nobody needs one
  *   address_out, port_out  where it listens, the port as it really is
  *   message_out  a sentence on failure
  * -EINVAL: the configuration is at fault (exit 78); any other: this moment is
  * (port taken, no memory, no threads). */
 int http_start(struct http **out, struct engine *e, struct reader *r,
-	       const struct settings *settings,
+	       const struct settings *settings, const struct keys *keys,
 	       char address_out[SETTINGS_ADDRESS_SIZE], int *port_out,
 	       char *message_out, size_t message_size);
 

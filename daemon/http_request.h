@@ -52,7 +52,7 @@ struct http {
 	struct board *board;
 	struct reader *reader;
 	const struct settings *settings;
-	struct keys *keys;		/* NULL: nobody needs one */
+	const struct keys *keys;	/* NULL: nobody needs one */
 	struct seats *seats;
 	struct metrics *metrics;
 	struct workspace *workspaces;	/* one a thread */

@@ -5,6 +5,7 @@
 #include "core/log.h"
 #include "daemon/engine_main.h"
 #include "daemon/http.h"
+#include "daemon/keys.h"
 #include "daemon/notify.h"
 #include "daemon/options.h"
 #include "daemon/reader.h"
@@ -46,6 +47,7 @@ struct heygend {
 	struct store *store;
 	struct reader *reader;
 	struct engine *engine;
+	struct keys *keys;		/* NULL: nobody needs one */
 	struct http *http;
 	pthread_t stopper;
 	bool stopping;
@@ -111,6 +113,16 @@ static int load_settings(struct heygend *h, struct options *o)
 			  &h->settings, &error) < 0)
 		return complain(error.exit_status, "%s", error.message);
 	log_set_level(h->settings->log_level);
+	return 0;
+}
+
+static int load_keys(struct heygend *h)
+{
+	char message[PATH_MAX + 256];
+
+	if (keys_load(h->settings->http_api_key_file, &h->keys, message,
+		      sizeof(message)) < 0)
+		return complain(EX_CONFIG, "%s", message);
 	return 0;
 }
 
@@ -290,8 +302,8 @@ static int start(struct heygend *h)
 	if (r < 0)
 		return complain(EXIT_FAILURE, "cannot read the store: %s",
 				strerror(-r));
-	r = http_start(&h->http, h->engine, h->reader, h->settings, address,
-		       &port, message, sizeof(message));
+	r = http_start(&h->http, h->engine, h->reader, h->settings, h->keys,
+		       address, &port, message, sizeof(message));
 	if (r < 0)
 		return complain(r == -EINVAL ? EX_CONFIG : EXIT_FAILURE, "%s",
 				message);
@@ -315,6 +327,8 @@ static int serve(struct heygend *h)
 	block_signals();
 	h->watchdog_ms = notify_watchdog_ms();
 	status = raise_descriptors(h->settings);
+	if (status == 0)
+		status = load_keys(h);
 	if (status == 0)
 		status = open_store(h);
 	if (status == 0)
@@ -376,8 +390,10 @@ static int act(struct heygend *h, struct options *o)
 		return status;
 	switch (o->action) {
 	case ACTION_CHECK_CONFIG:
-		printf("%s is good\n", o->config);
-		return 0;
+		status = load_keys(h);
+		if (status == 0)
+			printf("%s is good\n", o->config);
+		return status;
 	case ACTION_PRINT_CONFIG:
 		settings_print(h->settings, stdout);
 		return 0;
@@ -400,6 +416,7 @@ int main(int argc, char **argv)
 		log_open();
 	if (status == 0)
 		status = act(&h, &o);
+	keys_free(h.keys);
 	settings_unref(h.settings);
 	options_clear(&o);
 	if (fflush(stdout) != 0 && status == 0)

@@ -118,6 +118,10 @@ class Options(unittest.TestCase):
             with self.subTest(sentence=sentence):
                 self.refused(CONFIG, sentence, *self.start(
                     "--set", "http.api_key_file=" + path))
+                self.assertFalse(os.path.exists(self.path("state")))
+                config = self.path("config", "[http]\napi_key_file = %s\n"
+                                   % path)
+                self.refused(CONFIG, sentence, "--check-config", config)
 
     def test_a_state_directory_that_cannot_be_is_refused(self):
         self.path("file", "")
