@@ -12,7 +12,7 @@ struct workspace {
 	char *query_bytes;		/* made with the first query */
 	char host[256];			/* the last one that was ours */
 	uint64_t number, requests;	/* make request ids unique */
-	bool rejected;			/* the library's refusal is answered */
+	bool rejected;			/* this connection got its refusal */
 	int busy;			/* with a request; atomic, others look */
 	time_t date_s;
 	char date[64];			/* of that second */

@@ -402,7 +402,6 @@ static struct request *request_open(struct http *h, struct mg_connection *conn)
 	struct request *r = &w->request;
 
 	__atomic_store_n(&w->busy, 1, __ATOMIC_SEQ_CST);
-	w->rejected = false;
 	r->http = h;
 	r->conn = conn;
 	r->info = mg_get_request_info(conn);

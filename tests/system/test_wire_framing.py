@@ -8,7 +8,7 @@ import heygend
 
 class Framing(heygend.Case):
     settings = {"status.default_job": "off", "http.max_body_bytes": 2048,
-                "http.max_batch_bytes": 4096}
+                "http.max_batch_bytes": 4096, "http.threads": 40}
 
     def ask(self, data, timeout=heygend.DEADLINE):
         with self.daemon.raw(data, timeout) as raw:
@@ -317,6 +317,16 @@ class Framing(heygend.Case):
             for i in range(20):
                 self.assertEqual(raw.answer().headers["request-id"],
                                  "n%d" % i)
+
+    def test_what_a_thread_refused_before_is_forgotten(self):
+        """One connection each; of all threads some had many of them."""
+        star = ("OPTIONS * HTTP/1.1", self.host())
+        address = ("GET http://localhost/v1 HTTP/1.1", self.host())
+        for _ in range(100):
+            self.assertEqual(self.ask(b"nonsense\r\n\r\n").status, 400)
+        for _ in range(20):
+            self.assertEqual(self.ask(self.lines(*star)).status, 204)
+            self.assertEqual(self.ask(self.lines(*address)).status, 400)
 
     def test_a_query_is_read_by_names_and_unknown_ones_are_nothing(self):
         self.assertEqual(self.daemon.get("/v1/jobs?foo=1&limit=1").status,
