@@ -94,7 +94,9 @@ static void add_snapshot(struct event_stream *es)
 			wire_job(t, &view, r->base);
 			text_literal(t, "}\n\n");
 		} else {
-			text_literal(t, "event: gone\ndata: {\"id\":");
+			text_literal(t, "id: ");
+			text_int(t, es->cursor.after_seq);
+			text_literal(t, "\nevent: gone\ndata: {\"id\":");
 			text_json_bytes(t, id->text, id->length);
 			text_literal(t, "}\n\n");
 		}

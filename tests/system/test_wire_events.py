@@ -162,8 +162,19 @@ class Events(heygend.Case):
             self.assertEqual(int(first["id"]), first["data"]["seq"])
             for id in (b, NOBODY, "x"):
                 event = stream.event()
-                self.assertEqual(event, {"event": "gone",
+                self.assertEqual(event, {"id": first["id"], "event": "gone",
                                          "data": {"id": id}})
+
+    def test_a_stream_of_jobs_that_are_not_there_is_not_asked_for_twice(self):
+        path = "/v1/events?ids=" + NOBODY
+        with self.daemon.stream(path) as stream:
+            gone = stream.event()
+            self.assertEqual(gone["event"], "gone")
+            self.assertEqual(stream.event()["event"], "end")
+            self.assertIsNone(stream.event())
+        answer = self.daemon.get(path, headers={
+            "Accept": "text/event-stream", "Last-Event-ID": gone["id"]})
+        self.assertEqual((answer.status, answer.body), (204, b""))
 
     def test_a_stream_ends_when_all_its_jobs_have(self):
         a = self.daemon.submit(simulate=LONG)["id"]
