@@ -71,7 +71,7 @@ static char *place(const struct loader *loader, char out[PLACE_SIZE])
 			 log_quote(path, sizeof(path), loader->path),
 			 loader->line);
 	else
-		snprintf(out, PLACE_SIZE, "--set");
+		snprintf(out, PLACE_SIZE, "command line");
 	return out;
 }
 

@@ -220,8 +220,8 @@ START_TEST(a_value_out_of_its_range_is_bad_configuration)
 {
 	const char *message = refused(NULL, out_of_range[_i]);
 
-	ck_assert_msg(strncmp(message, "78: --set: ", 11) == 0, "%s -> %s",
-		      out_of_range[_i], message);
+	ck_assert_msg(strncmp(message, "78: command line: ", 18) == 0,
+		      "%s -> %s", out_of_range[_i], message);
 }
 END_TEST
 
