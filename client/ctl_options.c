@@ -316,11 +316,21 @@ static void take_flag(struct parser *p, const struct option_row *row)
 		*(bool *)field = true;
 }
 
+/* An unset variable of a script is a mistake: a tag without a text would choose
+ * every job. */
+static bool refuse_empty(struct parser *p, const struct option_row *row)
+{
+	return refuse(p, "--%s: its value is empty; want %s", row->name,
+		      row->arg);
+}
+
 static bool take_value(struct parser *p, const struct option_row *row,
 		       const char *s)
 {
 	void *field = (char *)&p->command->options + row->field;
 
+	if (!*s && (row->kind == KIND_FILE || row->kind == KIND_WORDS))
+		return refuse_empty(p, row);
 	switch (row->kind) {
 	case KIND_FLAG:
 	case KIND_COUNT:

@@ -60,8 +60,8 @@ enum option_kind {
 	KIND_FLAG,		/* bool */
 	KIND_COUNT,		/* int64_t, + 1 each time */
 	KIND_TEXT,		/* const char * */
-	KIND_FILE,		/* const char *; "-" may be stdin */
-	KIND_WORDS,		/* struct words: the option may be repeated */
+	KIND_FILE,		/* const char *, not empty; "-" may be stdin */
+	KIND_WORDS,		/* struct words, none empty: may be repeated */
 	KIND_STATES,		/* struct words: "error,canceled", repeated */
 	KIND_INTEGER,		/* int64_t from min to max */
 	KIND_REAL,		/* double from min to max */

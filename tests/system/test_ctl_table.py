@@ -177,6 +177,20 @@ class Usage(unittest.TestCase):
             with self.subTest(args=args):
                 self.refused(*args, says=says)
 
+    def test_an_empty_value_never_chooses_every_job(self):
+        for verb in CHANGING:
+            first = ["10"] if verb == "priority" else []
+            for option in ("--tag", "--state"):
+                self.refused(verb, *first, option, "", "--yes", says=option)
+                self.refused(verb, *first, "--tag=x", option + "=",
+                             "--dry-run", says=option)
+        for verb in ("list", "watch", "submit"):
+            self.refused(verb, "--tag", "", says="--tag: its value is empty")
+        for option in ("--tag", "--state", "--sort", "--limit"):
+            self.refused("list", option, "", says=option)
+        self.refused("wait", "x", "--history", "", says="--history")
+        self.refused("submit", "--json-file", "", says="--json-file")
+
     def test_a_duration_needs_its_unit(self):
         for bad in ("10", "0", "1.5s", "10 s", "s", "-1s", "1h30m", "10S",
                     "99999999999999999999s", ""):
