@@ -36,6 +36,9 @@ struct ctl {
 	size_t args_count;
 	hg_client *client;		/* NULL until ctl_connect() */
 	const char *server;		/* its URL, as it will be named */
+	int64_t failing_since;		/* monotonic: that long every request
+					 * has failed; -1: the last did not */
+	uint64_t retries;		/* polls and calls to be made again */
 	struct progress *progress;	/* NULL: none is drawn */
 	bool utf8;			/* of the locale */
 	bool color_out, color_err;
@@ -79,6 +82,9 @@ int ctl_connect(struct ctl *ctl);
 
 /* ctl_client_new -- one more client of the same server, yours; a code. */
 int ctl_client_new(struct ctl *ctl, hg_client **client_out);
+
+/* ctl_answered -- the server has told something: whatever failed is over. */
+void ctl_answered(struct ctl *ctl);
 
 /* --- the memory of durations (ctl_history.c) ------------------------------ */
 

@@ -1,6 +1,8 @@
 #define _GNU_SOURCE
 #include "client/ctl.h"
 
+#include "client/ctl_time.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,12 +32,48 @@ static void notice_failure(struct ctl *ctl, const char *fields)
 	text_free(&t);
 }
 
+void ctl_answered(struct ctl *ctl)
+{
+	ctl->failing_since = -1;
+	progress_notice(ctl->progress, NULL);
+}
+
+static bool is_transient(int status)
+{
+	return status == 408 || status == 425 || status == 429 ||
+	       status / 100 == 5;
+}
+
+/* "method=GET path=/... status=200 ms=3 bytes=9", or failed="..." at its end.
+ * What failed with no status at all may have been hanging for long. */
+static void note_call(struct ctl *ctl, const char *fields)
+{
+	const char *at = strstr(fields, " status=");
+	bool failed = strstr(fields, " failed=") != NULL;
+	long long ms;
+	int status;
+
+	if (!at || sscanf(at, " status=%d ms=%lld", &status, &ms) != 2)
+		return;
+	if (failed || is_transient(status)) {
+		if (ctl->failing_since < 0)
+			ctl->failing_since = time_monotonic() -
+					     (status ? 0 : ms);
+	} else if (status / 100 == 2) {
+		ctl_answered(ctl);
+	}
+}
+
 static void on_log(void *user, int level, const char *event, const char *fields)
 {
 	struct ctl *ctl = user;
 
 	if (ctl->options.verbose >= (level >= LOG_DEBUG ? 2 : 1))
 		ctl_error(ctl, "%s %s", event, fields);
+	if (!strcmp(event, "call"))
+		note_call(ctl, fields);
+	ctl->retries += !strcmp(event, "poll.retry") ||
+			!strcmp(event, "call.retry");
 	if (!strcmp(event, "poll.retry") || !strcmp(event, "call.retry") ||
 	    !strcmp(event, "stream.reconnect"))
 		notice_failure(ctl, fields);
@@ -119,7 +157,7 @@ int ctl_client_new(struct ctl *ctl, hg_client **client_out)
 	options.use = (int32_t)o->use;
 	options.on_log = on_log;
 	options.log_user = ctl;
-	options.log_level = o->verbose > 1 ? LOG_DEBUG : LOG_INFO;
+	options.log_level = LOG_DEBUG;	/* every call, for what became of it */
 	e = hg_client_new(&options, client_out);
 	if (key)
 		explicit_bzero(key, strlen(key));

@@ -27,8 +27,8 @@ struct follow {
 	bool glanced, looked;		/* looks were asked for */
 	bool more;			/* on_more() may bring jobs */
 	int64_t more_at;
-	uint64_t answers, bytes;	/* as of the last answer */
-	int64_t answered_at;
+	bool asked;			/* for a last look, when there had been */
+	uint64_t asked_retries;		/* so many */
 	size_t delays;
 	int64_t delay_sum, delay_max;
 };
@@ -148,6 +148,8 @@ static int on_change(void *user, const hg_job *job)
 		return 0;
 	before = looks_of(row);
 	f->heard = true;
+	if (hg_job_err(job) == HG_OK)
+		ctl_answered(f->ctl);
 	row_take(row, job);
 	count_end(f, row);
 	ended = row->ended;
@@ -191,9 +193,9 @@ struct follow *follow_new(struct ctl *ctl, struct list *list,
 	f->ctl = ctl;
 	f->list = list;
 	f->options = *options;
-	f->begun = f->answered_at = time_monotonic();
+	f->begun = time_monotonic();
 	f->deadline = options->timeout_ms < 0 ? -1 :
-		      f->answered_at + options->timeout_ms;
+		      f->begun + options->timeout_ms;
 	f->more = options->on_more != NULL;
 	build_index(f);
 	e = hg_watch_new(ctl->client, on_change, f, &f->watch);
@@ -235,20 +237,27 @@ static bool is_done(const struct follow *f)
 	return !f->more && f->ended + f->lost >= f->list->n;
 }
 
-/* Repetitions that fail are calls too, so what counts is what came back. */
-static void note_answers(struct follow *f)
+/* When an outage will have lasted too long; INT64_MAX: there is none. */
+static int64_t outage_at(const struct follow *f)
 {
-	hg_stats stats = { .size = sizeof(stats) };
-	uint64_t answers;
+	return f->deadline < 0 && f->ctl->failing_since >= 0 ?
+	       f->ctl->failing_since + OUTAGE_MS : INT64_MAX;
+}
 
-	hg_client_stats(f->ctl->client, &stats);
-	answers = stats.calls - stats.retries;
-	if (answers == f->answers && stats.bytes_in == f->bytes)
-		return;
-	f->answers = answers;
-	f->bytes = stats.bytes_in;
-	f->answered_at = time_monotonic();
-	progress_notice(f->ctl->progress, NULL);
+/* A stream that is open again may be silent for long, and nobody told us of it:
+ * so the last word is that of one more look. */
+static bool is_given_up(struct follow *f, int64_t now)
+{
+	if (now < outage_at(f)) {
+		f->asked = false;
+		return false;
+	}
+	if (!f->asked) {
+		f->asked = true;
+		f->asked_retries = f->ctl->retries;
+		hg_notify(f->ctl->client, NULL);
+	}
+	return f->ctl->retries > f->asked_retries;
 }
 
 /* A request that the server holds says nothing before the end; a person wants
@@ -286,9 +295,10 @@ static int next_due(struct follow *f, int64_t now)
 
 	if (f->more)
 		due = least(due, f->more_at > now ? f->more_at - now : 0);
+	if (!f->asked && outage_at(f) != INT64_MAX)
+		due = least(due, outage_at(f) > now ? outage_at(f) - now : 0);
 	if (f->deadline < 0)
-		return least(due, f->answered_at + OUTAGE_MS > now ?
-				  f->answered_at + OUTAGE_MS - now : 0);
+		return (int)due;
 	due = least(due, f->deadline > now ? f->deadline - now : 0);
 	if (!f->looked && f->deadline - LAST_LOOK_MS > now)
 		due = least(due, f->deadline - LAST_LOOK_MS - now);
@@ -327,9 +337,9 @@ static bool clock_says(struct follow *f, enum follow_end *end_out)
 	    now >= f->deadline - LAST_LOOK_MS &&
 	    f->options.timeout_ms > 2 * LAST_LOOK_MS)
 		last_look(f);
-	if (f->deadline < 0 && now - f->answered_at >= OUTAGE_MS) {
-		ctl_error(f->ctl, "no answer from %s for five minutes",
-			  f->ctl->server);
+	if (is_given_up(f, now)) {
+		ctl_error(f->ctl, "nothing but failures from %s for five "
+			  "minutes", f->ctl->server);
 		*end_out = FOLLOW_FAILED;
 		return true;
 	}
@@ -390,7 +400,6 @@ enum follow_end follow_run(struct follow *f)
 		first_look(f);
 		if (fds[0].revents)
 			e = hg_watch_step(f->watch, NULL);
-		note_answers(f);
 	}
 }
 

@@ -103,7 +103,7 @@ static int flush_stdout(struct ctl *ctl)
 int main(int argc, char **argv)
 {
 	struct command command;
-	struct ctl ctl = { 0 };
+	struct ctl ctl = { .failing_since = -1 };
 	char *error;
 	int code;
 

@@ -5,12 +5,15 @@ import os
 import re
 import signal
 import socket
+import struct
+import subprocess
 import tempfile
 import time
 import unittest
 
 from ctl import Scripted, ctl, finish, not_found, start
-from heygend import Case, DEADLINE, SANITIZER, SLOW, main, until
+from heygend import (Case, DEADLINE, SANITIZER, SLOW, main, preload,
+                     until)
 
 UNKNOWN = "0193a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b"
 SHELLS = {os.path.realpath("/bin/" + name) for name in ("sh", "bash")}
@@ -271,6 +274,94 @@ class TimesOut(Waiting):
         done = ctl("wait", "x", "--timeout", "700ms",
                    server="http://127.0.0.1:%d" % port)
         self.assertEqual(done.code, 4, done)
+
+
+class Outage(Waiting):
+    """Five minutes go by at once: the program's monotonic clock is as far
+    behind until then, so that its timers, which the kernel keeps, are not
+    late afterwards but early before."""
+    BEHIND = -301000
+
+    def setUp(self):
+        file, self.clock = tempfile.mkstemp(prefix="heygenctl-clock-")
+        os.close(file)
+        self.addCleanup(os.unlink, self.clock)
+        self.env = {"LD_PRELOAD": preload("test_clock_shim"),
+                    "HEYGEND_TEST_CLOCK": self.clock}
+        self.behind(self.BEHIND)
+
+    def behind(self, mono_ms):
+        with open(self.clock, "r+b") as clock:
+            clock.write(struct.pack("=qq", 0, mono_ms))
+
+    def test_five_minutes_of_failures_end_a_wait_without_a_deadline(self):
+        def answer(method, path, headers):
+            return 500, {}, {"detail": "broken"}
+        for args in (("wait", "x"), ("wait", "x", "y"), ("watch", "x"),
+                     ("wait", "x", "--use", "sse"), ("watch", "--tag", "t")):
+            self.behind(self.BEHIND)
+            with Scripted(answer) as server:
+                process = start(*args, server=server.url, env=self.env)
+                until(lambda: len(server.asked) > 1)
+                self.assertIsNone(process.poll())
+                self.behind(0)
+                done = finish(process)
+            self.assertEqual(done.code, 1, done)
+            self.assertIn("nothing but failures from %s for five minutes" %
+                          server.url, done.err)
+
+    def test_an_answer_in_between_ends_the_outage(self):
+        broken = True
+
+        def answer(method, path, headers):
+            if not path.startswith("/status"):
+                return not_found()
+            if broken:
+                return 500, {}, {"detail": "broken"}
+            return 200, {}, {"result": "pending"}
+        with Scripted(answer) as server:
+            process = start("wait", "x", "--profile", "latency", "-v",
+                            server=server.url, env=self.env)
+            until(lambda: ("GET", "/status?job_id=x") in server.asked)
+            broken = False
+            line = process.stderr.readline()
+            while "poll.sleep" not in line:
+                line = process.stderr.readline()
+            self.behind(0)
+            with self.assertRaises(subprocess.TimeoutExpired):
+                process.wait(1.5)
+            process.send_signal(signal.SIGINT)
+            self.assertEqual(finish(process).code, 130)
+
+    def test_silence_is_no_outage(self):
+        id = self.given("paused")
+        for args in (("wait", id, "--use", "sse"), ("wait", id),
+                     ("watch", "--tag", "none")):
+            self.behind(self.BEHIND)
+            process = self.start(*args, env=self.env)
+            self.held(process)
+            self.behind(0)
+            with self.assertRaises(subprocess.TimeoutExpired):
+                process.wait(1.5)
+            process.send_signal(signal.SIGINT)
+            self.assertEqual(finish(process).code, 130)
+
+    def test_the_last_look_counts(self):
+        broken = True
+
+        def answer(method, path, headers):
+            if broken:
+                return 503, {}, {"detail": "broken"}
+            return 200, {}, {"id": "x", "result": "completed"}
+        with Scripted(answer) as server:
+            process = start("wait", "x", "-v", server=server.url, env=self.env)
+            line = process.stderr.readline()
+            while "poll.retry" not in line or "tries=4" not in line:
+                line = process.stderr.readline()
+            broken = False	# while it sleeps
+            self.behind(0)
+            done = finish(process)
+        self.assertEqual(done.code, 0, done)
 
 
 class Runs(Waiting):
