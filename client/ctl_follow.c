@@ -11,7 +11,7 @@
 
 #define OUTAGE_MS INT64_C(300000)	/* without a deadline it ends a wait */
 #define FIRST_LOOK_MS 500		/* somebody looks at an empty screen */
-#define LAST_LOOK_MS INT64_C(300)		/* before the deadline, if we poll */
+#define LAST_LOOK_MS INT64_C(300)	/* before the deadline, at most */
 
 struct follow {
 	struct ctl *ctl;
@@ -271,15 +271,31 @@ static void first_look(struct follow *f)
 	hg_notify(f->ctl->client, NULL);
 }
 
-/* Where we only poll, the state at the deadline would be old. */
+static bool all_known(const struct follow *f)
+{
+	for (size_t i = 0; i < f->list->n; i++)
+		if (!f->list->rows[i].json && !f->list->rows[i].ended)
+			return false;
+	return true;
+}
+
+/* Only a stream tells of every change.  Where we poll, the state at the
+ * deadline would be old; where a request is held, there may be none at all. */
 static void last_look(struct follow *f)
 {
 	hg_stats stats = { .size = sizeof(stats) };
 
 	f->looked = true;
 	hg_client_stats(f->ctl->client, &stats);
-	if (!stats.streams && !stats.holds)
+	if (!stats.streams || stats.holds || !all_known(f))
 		hg_notify(f->ctl->client, NULL);
+}
+
+static int64_t last_look_at(const struct follow *f)
+{
+	int64_t half = f->options.timeout_ms / 2;
+
+	return f->deadline - (half < LAST_LOOK_MS ? half : LAST_LOOK_MS);
 }
 
 static int least(int64_t a, int64_t b)
@@ -300,8 +316,9 @@ static int next_due(struct follow *f, int64_t now)
 	if (f->deadline < 0)
 		return (int)due;
 	due = least(due, f->deadline > now ? f->deadline - now : 0);
-	if (!f->looked && f->deadline - LAST_LOOK_MS > now)
-		due = least(due, f->deadline - LAST_LOOK_MS - now);
+	if (!f->looked)
+		due = least(due, last_look_at(f) > now ?
+				 last_look_at(f) - now : 0);
 	return (int)due;
 }
 
@@ -333,9 +350,7 @@ static bool clock_says(struct follow *f, enum follow_end *end_out)
 		*end_out = FOLLOW_TIMED_OUT;
 		return true;
 	}
-	if (f->deadline >= 0 && !f->looked &&
-	    now >= f->deadline - LAST_LOOK_MS &&
-	    f->options.timeout_ms > 2 * LAST_LOOK_MS)
+	if (f->deadline >= 0 && !f->looked && now >= last_look_at(f))
 		last_look(f);
 	if (is_given_up(f, now)) {
 		ctl_error(f->ctl, "nothing but failures from %s for five "

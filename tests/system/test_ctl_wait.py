@@ -242,6 +242,14 @@ class TimesOut(Waiting):
         self.daemon.advance(2000)
         self.ctl("wait", id)
 
+    def test_the_state_is_shown_also_where_nothing_was_told_of_it(self):
+        id = self.given()
+        for layer in ("hold", "sse", "eta"):
+            for timeout in ("400ms", "2s"):
+                done = self.ctl("wait", id, "--use", layer, "--timeout",
+                                timeout, "-o", "json", code=4)
+                self.assertEqual(done.json["state"], "running", layer)
+
     def test_several_that_go_on_are_named(self):
         a, b = self.given(), self.given()
         done = self.ctl("wait", a, b, "--timeout", "300ms", "-o", "id",
