@@ -88,8 +88,9 @@ void ctl_answered(struct ctl *ctl);
 
 /* --- the memory of durations (ctl_history.c) ------------------------------ */
 
-/* history_load -- trouble is a remark only. */
-void history_load(struct ctl *ctl, const char *path);
+/* history_load -- what options.history remembers.  Trouble is a remark only; the
+ * file is then left alone: options.history is NULL. */
+void history_load(struct ctl *ctl);
 int history_save(struct ctl *ctl, const char *path);	/* a code */
 
 /* --- signals (ctl_signals.c) ---------------------------------------------- */

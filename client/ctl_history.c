@@ -2,39 +2,66 @@
 #include "client/ctl.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define HISTORY_MAX (16u << 20)
 
-/* --history FILE: the library's memory of durations between two runs.  A file
- * that is not there yet is the first run; one that is no history is replaced,
- * but not without a word. */
-void history_load(struct ctl *ctl, const char *path)
+/* What is not ours is not for us to replace. */
+__attribute__((format(printf, 2, 3)))
+static void leave_alone(struct ctl *ctl, const char *format, ...)
 {
-	FILE *f = fopen(path, "re");
+	const char *path = ctl->options.history;
+	va_list args;
+	char *why;
+
+	va_start(args, format);
+	if (vasprintf(&why, format, args) < 0)
+		text_die_of_memory();
+	va_end(args);
+	ctl_note(ctl, "--history %s: %s; it is left alone, and nothing is "
+		 "remembered", path, why);
+	ctl->options.history = NULL;
+	free(why);
+}
+
+static void load(struct ctl *ctl, FILE *f)
+{
 	struct text t = { 0 };
 	char block[16384];
+	struct stat st;
 	size_t n;
 
-	if (!f) {
-		if (errno != ENOENT)
-			ctl_note(ctl, "--history %s: %s; nothing is "
-				 "remembered", path, strerror(errno));
+	if (fstat(fileno(f), &st) == 0 && !S_ISREG(st.st_mode)) {
+		leave_alone(ctl, "not a regular file");
 		return;
 	}
+	errno = 0;
 	while (t.len <= HISTORY_MAX && (n = fread(block, 1, sizeof(block), f)))
 		text_add_bytes(&t, block, n);
 	if (ferror(f))
-		ctl_note(ctl, "--history %s: %s; nothing is remembered", path,
-			 strerror(errno));
+		leave_alone(ctl, "%s", strerror(errno));
 	else if (t.len && hg_client_load(ctl->client, t.s, t.len) != HG_OK)
-		ctl_note(ctl, "--history %s: not a history of ours, or a "
-			 "damaged one; nothing is remembered", path);
-	(void)fclose(f);
+		leave_alone(ctl, "not a history of ours, or a damaged one");
 	text_free(&t);
+}
+
+/* --history FILE: the library's memory of durations between two runs.  A file
+ * that is not there yet, or empty, is the first run. */
+void history_load(struct ctl *ctl)
+{
+	FILE *f = fopen(ctl->options.history, "re");
+
+	if (f) {
+		load(ctl, f);
+		(void)fclose(f);
+	} else if (errno != ENOENT) {
+		leave_alone(ctl, "%s", strerror(errno));
+	}
 }
 
 /* The old file stays whole until the new one is. */

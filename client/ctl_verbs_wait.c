@@ -384,7 +384,7 @@ static int wait_for(struct ctl *ctl, struct list *list, enum form form,
 	bool *told;
 
 	if (ctl->options.history)
-		history_load(ctl, ctl->options.history);
+		history_load(ctl);
 	if (at_once && !silent)
 		w.output = output_new(ctl, form, true);
 	start_progress(ctl, list);

@@ -109,7 +109,7 @@ static int watch_all(struct ctl *ctl, struct watching *w)
 	if (ctl->args_count && !w->list.n)
 		return CODE_DONE;	/* "-" was empty */
 	if (ctl->options.history)
-		history_load(ctl, ctl->options.history);
+		history_load(ctl);
 	f = follow_new(ctl, &w->list, &options);
 	if (f)
 		code = wait_code(ctl, &w->list, follow_run(f));

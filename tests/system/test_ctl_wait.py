@@ -216,13 +216,30 @@ class Ends(Waiting):
             self.assertNotIn("history", done.err)
             self.assertNotIn("history", self.ctl("wait", id, "--history",
                                                  path).err)
-            with open(path, "w") as damaged:
-                damaged.write("nonsense")
-            done = self.ctl("wait", id, "--history", path)
-            self.assertIn("not a history of ours", done.err)
             done = self.ctl("wait", id, "--history",
                             os.path.join(folder, "no", "such"), code=1)
             self.assertIn("cannot be written", done.err)
+            self.assertEqual(os.listdir(folder), ["history"])
+
+    def test_a_file_that_is_no_history_is_left_alone(self):
+        id = self.given("completed")
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "history")
+            open(path, "w").close()
+            self.ctl("wait", id, "--history", path)	# empty: the first run
+            with open(path, "rb") as file:
+                ours = file.read()
+            self.assertTrue(ours)
+            for other in (b"precious\n", ours[:-1], ours + b"x"):
+                with open(path, "wb") as file:
+                    file.write(other)
+                for verb in ("wait", "watch"):
+                    done = self.ctl(verb, id, "--history", path)
+                    self.assertIn("not a history of ours", done.err)
+                    with open(path, "rb") as file:
+                        self.assertEqual(file.read(), other)
+            done = self.ctl("wait", id, "--history", folder)
+            self.assertIn("it is left alone", done.err)
             self.assertEqual(os.listdir(folder), ["history"])
 
 
