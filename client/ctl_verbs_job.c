@@ -223,6 +223,16 @@ static bool take_selected(void *user, const hg_job *job)
 	return true;
 }
 
+/* The job of GET /status is one that a server never removes. */
+static bool take_removable(void *user, const hg_job *job)
+{
+	const char *id = hg_job_id(job);
+
+	if (!id || strcmp(id, "default") != 0)
+		row_take(list_add(user, NULL), job);
+	return true;
+}
+
 /* Which jobs: by id, or those that match.  A code. */
 static int select_jobs(struct ctl *ctl, const struct act *act,
 		       struct list *list, bool by_id)
@@ -233,8 +243,9 @@ static int select_jobs(struct ctl *ctl, const struct act *act,
 	if (by_id)
 		return list_add_args(ctl, list, act->from);
 	query = list_query(&ctl->options, ctl->verb->acts_on);
-	code = list_fetch(ctl, ctl->client, query, SIZE_MAX, take_selected,
-			  list);
+	code = list_fetch(ctl, ctl->client, query, SIZE_MAX,
+			  act->call == hg_remove ? take_removable :
+						   take_selected, list);
 	free(query);
 	return code;
 }

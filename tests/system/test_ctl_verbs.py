@@ -486,6 +486,26 @@ class Change(Frozen):
         self.assertEqual(self.daemon.state(id), "canceled")
 
 
+class Default(Case):
+    settings = {"test.clock": "manual", "simulation.error_rate": 0}
+
+    def test_the_job_of_the_status_is_not_among_all_to_be_removed(self):
+        url = self.daemon.url
+        self.daemon.until_state("default", "running")
+        id = self.daemon.submit(simulate={"duration_ms": 1000})["id"]
+        for job in ("default", id):
+            self.daemon.verb(job, "cancel")
+        done = ctl("remove", "--all", "--dry-run", "-o", "id", server=url)
+        self.assertEqual((done.code, done.out), (0, id + "\n"), done)
+        done = ctl("remove", "--all", "--yes", "-o", "id", server=url)
+        self.assertEqual((done.code, done.out, done.err), (0, id + "\n", ""))
+        done = ctl("remove", "--state", "canceled", "--yes", server=url)
+        self.assertEqual((done.code, done.out), (0, ""), done)
+        done = ctl("remove", "default", server=url)
+        self.assertEqual(done.code, 8, done)
+        self.assertIn("protected", done.err)
+
+
 class Servers(Case):
     settings = {"status.default_job": "off"}
 
