@@ -350,6 +350,18 @@ static double now_ms(void)
 	return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
 }
 
+/* It answers, and says that it wants an id.  Any server may say 404, so its
+ * code must be one of ours. */
+static bool wants_id(const hg_client *client, hg_err e)
+{
+	const char *code = hg_error_code(client);
+
+	return e == HG_EGONE ||
+	       (e == HG_ENOTFOUND && code &&
+		(!strcmp(code, "job_not_found") ||
+		 !strcmp(code, "no_default_job")));
+}
+
 /* A server that lacks the queue may still have GET /status. */
 static hg_err ping(hg_client *client, const char **api_out, double *ms_out)
 {
@@ -365,8 +377,7 @@ static hg_err ping(hg_client *client, const char **api_out, double *ms_out)
 		e = hg_job_new(NULL, &job);
 		if (e == HG_OK)
 			e = hg_refresh(client, job);
-		/* it answers, and says that it wants an id */
-		if (e == HG_ENOTFOUND || e == HG_EGONE)
+		if (wants_id(client, e))
 			e = HG_OK;
 	}
 	*ms_out = now_ms() - start;
@@ -390,6 +401,11 @@ int verb_ping(struct ctl *ctl)
 	if (code)
 		return code;
 	e = ping(ctl->client, &api, &ms);
+	if (e == HG_ENOTFOUND) {
+		ctl_error(ctl, "cannot reach %s: a server answers, but has "
+			  "neither /v1 nor GET /status (404)", ctl->server);
+		return CODE_FAILED;
+	}
 	if (e != HG_OK)
 		return ctl_failed(ctl, ctl->client, e, "reach", ctl->server,
 				  NULL);

@@ -545,6 +545,25 @@ class Servers(Case):
             self.assertEqual((done.code, done.json["result"]),
                              (0, "completed"))
 
+    def test_a_ping_is_no_success_where_there_is_nothing(self):
+        done = ctl("ping", server=self.daemon.url + "/nothing/here")
+        self.assertEqual((done.code, done.out), (1, ""), done)
+        self.assertIn("neither /v1 nor GET /status", done.err)
+        with Scripted(not_found) as server:
+            done = ctl("ping", server=server.url)
+            self.assertEqual((done.code, done.out), (1, ""), done)
+        for code in ("no_default_job", "job_not_found"):
+            def answer(method, path, headers):
+                if not path.startswith("/status"):
+                    return not_found()
+                return 404, {"Content-Type": "application/problem+json"}, {
+                    "type": "about:blank", "title": "Not Found",
+                    "status": 404, "code": code}
+            with Scripted(answer) as server:
+                done = ctl("ping", server=server.url)
+                self.assertEqual(done.code, 0, done)
+                self.assertIn("only GET /status", done.out)
+
     def test_a_word_that_is_new_is_printed_as_it_is(self):
         def answer(method, path, headers):
             if path.startswith("/status"):
