@@ -88,15 +88,14 @@ static int help_or_run(struct ctl *ctl)
  * enough (head) is not told so. */
 static int flush_stdout(struct ctl *ctl)
 {
-	int failed;
+	int error;
 
-	errno = 0;
-	failed = fflush(stdout) || ferror(stdout);
-	if (!failed)
+	output_flush();
+	error = output_error();
+	if (!error)
 		return CODE_DONE;
-	if (errno != EPIPE)
-		ctl_error(ctl, "cannot write: %s", strerror(errno ? errno :
-								    EIO));
+	if (error != EPIPE)
+		ctl_error(ctl, "cannot write: %s", strerror(error));
 	return CODE_FAILED;
 }
 

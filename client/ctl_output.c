@@ -6,6 +6,7 @@
 #include "client/ctl_time.h"
 
 #include <cjson/cJSON.h>
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,11 +21,44 @@ struct output {
 	struct table *table;		/* FORM_TABLE */
 };
 
+/* --- standard output ------------------------------------------------------ */
+
+/* stdio keeps that something failed, but not why. */
+static int first_error;
+
+static void note_error(bool failed)
+{
+	if (failed && !first_error)
+		first_error = errno ? errno : EIO;
+}
+
+void output_write(const char *s, size_t n)
+{
+	errno = 0;
+	note_error(fwrite(s, 1, n, stdout) != n);
+}
+
+void output_print(const char *s)
+{
+	output_write(s, strlen(s));
+}
+
 void output_text(struct text *t)
 {
 	if (t->len)
-		(void)fwrite(t->s, 1, t->len, stdout);
+		output_write(t->s, t->len);
 	text_clear(t);
+}
+
+void output_flush(void)
+{
+	errno = 0;
+	note_error(fflush(stdout) != 0);
+}
+
+int output_error(void)
+{
+	return first_error;
 }
 
 /* --- table ---------------------------------------------------------------- */
@@ -204,7 +238,7 @@ static void begin(struct output *o)
 	if (o->form == FORM_TSV)
 		tsv_head();
 	else if (o->form == FORM_JSON && o->many)
-		(void)fputs("{\n  \"jobs\": [", stdout);
+		output_print("{\n  \"jobs\": [");
 }
 
 void output_row(struct output *o, const struct row *row)
@@ -244,8 +278,8 @@ void output_end(struct output *o, int code)
 	if (o->form == FORM_TABLE && o->count)
 		table_print(o->table, o->ctl);
 	if (o->form == FORM_JSON && o->many && o->begun)
-		(void)fputs(o->count ? "\n  ]\n}\n" : "]\n}\n", stdout);
-	(void)fflush(stdout);
+		output_print(o->count ? "\n  ]\n}\n" : "]\n}\n");
+	output_flush();
 	table_free(o->table);
 	free(o);
 }

@@ -23,7 +23,14 @@ void output_end(struct output *o, int code);
 /* output_card -- all that is known of a job, for people. */
 void output_card(struct ctl *ctl, const struct row *row);
 
-/* output_text -- t to standard output, and empty it. */
-void output_text(struct text *t);
+/* --- standard output itself ----------------------------------------------- */
+
+void output_write(const char *s, size_t n);
+void output_print(const char *s);
+void output_text(struct text *t);	/* and empty it */
+
+void output_flush(void);
+/* output_error -- an errno: what the first write failed of; 0: none has. */
+int output_error(void);
 
 #endif

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "client/ctl.h"
 
+#include "client/ctl_output.h"
 #include "client/ctl_progress.h"
 
 #include <stdarg.h>
@@ -72,7 +73,7 @@ static void say_text(struct ctl *ctl, const char *sentence)
 	text_add_escaped(&line, sentence, TEXT_SHOWN);
 	text_add_char(&line, '\n');
 	progress_clear(ctl->progress);
-	(void)fflush(stdout);
+	output_flush();
 	(void)fwrite(line.s, 1, line.len, stderr);
 	(void)fflush(stderr);
 	text_free(&line);

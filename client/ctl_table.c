@@ -2,6 +2,7 @@
 #include "client/ctl_table.h"
 
 #include "client/ctl.h"
+#include "client/ctl_output.h"
 #include "client/ctl_text.h"
 
 #include <stdio.h>
@@ -181,7 +182,7 @@ static void print_line(struct table *table, struct ctl *ctl,
 	while (line.len > 0 && line.s[line.len - 1] == ' ')
 		line.s[--line.len] = '\0';
 	text_add_char(&line, '\n');
-	(void)fwrite(line.s, 1, line.len, stdout);
+	output_text(&line);
 	text_free(&line);
 	text_free(&shown);
 }

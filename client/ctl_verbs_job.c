@@ -100,7 +100,7 @@ int verb_show(struct ctl *ctl)
 			continue;
 		}
 		if (!first)
-			(void)putchar('\n');
+			output_print("\n");
 		first = false;
 		output_card(ctl, &list.rows[i]);
 	}
@@ -130,7 +130,7 @@ static bool take_listed(void *user, const hg_job *job)
 	row_take(&row, job);
 	output_row(l->output, &row);
 	row_free(&row);
-	return !ferror(stdout);
+	return !output_error();
 }
 
 static int compare_numbers(double a, double b)

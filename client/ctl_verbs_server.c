@@ -104,7 +104,7 @@ static void begin_events(struct events *ev)
 	if (ev->form == FORM_TSV)
 		event_tsv(NULL);
 	else if (ev->form == FORM_JSON)
-		(void)fputs("{\n  \"events\": [", stdout);
+		output_print("{\n  \"events\": [");
 }
 
 static void one_event(struct events *ev, const char *json)
@@ -189,7 +189,7 @@ int verb_events(struct ctl *ctl)
 	if (!code)
 		begin_events(&ev);
 	if (ev.form == FORM_JSON && (ev.count || !code))
-		(void)fputs(ev.count ? "\n  ]\n}\n" : "]\n}\n", stdout);
+		output_print(ev.count ? "\n  ]\n}\n" : "]\n}\n");
 	table_free(ev.table);
 	hg_job_free(job);
 	return code;
@@ -243,7 +243,7 @@ static void print_workers(struct ctl *ctl, const cJSON *workers)
 			table_cell(table, text_get(&t), PAINT_NONE);
 		}
 	if (cJSON_GetArraySize(workers) > 0) {
-		(void)putchar('\n');
+		output_print("\n");
 		table_print(table, ctl);
 	}
 	table_free(table);

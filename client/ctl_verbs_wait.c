@@ -137,7 +137,7 @@ static void on_change(void *user, const struct row *row)
 	}
 	if (w->output && row->ended && !row->err) {
 		output_row(w->output, row);
-		(void)fflush(stdout);
+		output_flush();
 	}
 }
 
@@ -424,7 +424,7 @@ int verb_run(struct ctl *ctl)
 
 	if (list.n && form == FORM_ID) {	/* known already, so told now */
 		print_all(ctl, &list, form);
-		(void)fflush(stdout);
+		output_flush();
 	}
 	if (list.n)
 		code = ctl_worst(submitted,

@@ -40,7 +40,7 @@ static void print_change(void *user, const struct row *row)
 		output_text(&t);
 		text_free(&t);
 	}
-	(void)fflush(stdout);
+	output_flush();
 }
 
 /* The list begins with the newest: behind one that is known nothing is new. */

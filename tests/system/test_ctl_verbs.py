@@ -604,6 +604,20 @@ class Servers(Case):
         self.assertEqual(done.returncode, 1)
         self.assertIn("cannot write: No space left", done.stderr)
 
+    def test_why_an_output_cannot_be_written_is_said_whatever_the_verb(self):
+        id = self.daemon.submit(title="x" * 200)["id"]
+        for args in (["list"], ["list", "-o", "tsv"], ["show"] + [id] * 2,
+                     ["list", "-o", "json"], ["events", id], ["help"],
+                     ["completion", "zsh"], ["wait", "--timeout", "0s", id]):
+            for redirect, why in ((">/dev/full", "No space left"),
+                                  (">&-", "Bad file descriptor")):
+                done = subprocess.run(
+                    ["sh", "-c", 'exec "$0" "$@" ' + redirect,
+                     program("heygenctl"), "-s", self.daemon.url, *args],
+                    stderr=subprocess.PIPE, text=True, env=environment())
+                self.assertEqual(done.returncode, 1, done)
+                self.assertIn("cannot write: " + why, done.stderr, done)
+
 
 class Keys(Case):
     @classmethod
