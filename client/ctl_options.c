@@ -295,6 +295,19 @@ static bool take_priority(struct parser *p, const struct option_row *row,
 	return true;
 }
 
+static bool take_key(struct parser *p, const struct option_row *row,
+		     const char *s, const char **field)
+{
+	size_t n = strspn(s, "abcdefghijklmnopqrstuvwxyz"
+			     "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:-");
+
+	if (!n || n > 255 || s[n])
+		return refuse(p, "--%s %s: want 1 to 255 letters, digits and "
+			      "_ . : -", row->name, s);
+	*field = s;
+	return true;
+}
+
 static bool take_sort(struct parser *p, const struct option_row *row,
 		      const char *s, const char **field)
 {
@@ -358,6 +371,8 @@ static bool take_value(struct parser *p, const struct option_row *row,
 		return take_choice(p, row, s, field);
 	case KIND_PRIORITY:
 		return take_priority(p, row, s, field);
+	case KIND_KEY:
+		return take_key(p, row, s, field);
 	case KIND_SORT:
 		return take_sort(p, row, s, field);
 	}

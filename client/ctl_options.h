@@ -60,6 +60,7 @@ enum option_kind {
 	KIND_FLAG,		/* bool */
 	KIND_COUNT,		/* int64_t, + 1 each time */
 	KIND_TEXT,		/* const char * */
+	KIND_KEY,		/* const char *: an Idempotency-Key */
 	KIND_FILE,		/* const char *, not empty; "-" may be stdin */
 	KIND_WORDS,		/* struct words, none empty: may be repeated */
 	KIND_STATES,		/* struct words: "error,canceled", repeated */

@@ -63,7 +63,7 @@ const struct option_row option_rows[] = {
 	  "start in T (a duration) or at T (RFC 3339), not earlier" },
 	{ "tag", 0, KIND_WORDS, TAKE_SUBMIT, FIELD(tags), "T", NULL, 0, 0,
 	  "mark the job with the tag T; may be repeated" },
-	{ "idempotency-key", 0, KIND_TEXT, TAKE_SUBMIT, FIELD(idempotency_key), "KEY", NULL, 0, 0,
+	{ "idempotency-key", 0, KIND_KEY, TAKE_SUBMIT, FIELD(idempotency_key), "KEY", NULL, 0, 0,
 	  "submit once however often this is run with KEY" },
 	{ "duration", 0, KIND_DURATION, TAKE_SUBMIT, FIELD(duration_ms), "D", NULL, 1, MS_MAX,
 	  "simulate a translation that takes D" },
