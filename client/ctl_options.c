@@ -342,7 +342,8 @@ static bool take_value(struct parser *p, const struct option_row *row,
 {
 	void *field = (char *)&p->command->options + row->field;
 
-	if (!*s && (row->kind == KIND_FILE || row->kind == KIND_WORDS))
+	if (!*s && (row->kind == KIND_FILE || row->kind == KIND_WORDS ||
+		    (row->kind == KIND_TEXT && row->min)))
 		return refuse_empty(p, row);
 	switch (row->kind) {
 	case KIND_FLAG:

@@ -59,7 +59,7 @@ struct options {
 enum option_kind {
 	KIND_FLAG,		/* bool */
 	KIND_COUNT,		/* int64_t, + 1 each time */
-	KIND_TEXT,		/* const char * */
+	KIND_TEXT,		/* const char *; min 1: not empty */
 	KIND_KEY,		/* const char *: an Idempotency-Key */
 	KIND_FILE,		/* const char *, not empty; "-" may be stdin */
 	KIND_WORDS,		/* struct words, none empty: may be repeated */

@@ -26,7 +26,7 @@ const char *const sort_words[] = { "submitted", "title", "state", "priority",
 /* clang-format off */
 const struct option_row option_rows[] = {
 	/* --- every verb --- */
-	{ "server", 's', KIND_TEXT, TAKE_GLOBAL, FIELD(server), "URL", NULL, 0, 0,
+	{ "server", 's', KIND_TEXT, TAKE_GLOBAL, FIELD(server), "URL", NULL, 1, 0,
 	  "the server to talk to; else $HEYGENCTL_SERVER, else http://127.0.0.1:8080" },
 	{ "api-key-file", 0, KIND_FILE, TAKE_GLOBAL, FIELD(api_key_file), "FILE", NULL, 0, 0,
 	  "read the API key from FILE; else $HEYGENCTL_API_KEY is the key" },
