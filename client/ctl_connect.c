@@ -130,6 +130,29 @@ static const char *environment(const char *name)
 	return value && *value ? value : NULL;
 }
 
+/* Why the library does not take the server or the key.  A password in the URL
+ * is not for the screen, nor for what is kept of it. */
+static int refuse_server(struct ctl *ctl)
+{
+	const char *server = ctl->server, *at = strrchr(server, '@');
+	const char *user = strstr(server, "://"), *colon;
+	struct text shown = { 0 };
+
+	user = user && at && user < at ? user + 3 : server;
+	if (at) {
+		colon = memchr(user, ':', (size_t)(at - user));
+		text_add_bytes(&shown, server, (size_t)((colon ? colon + 1 :
+							 user) - server));
+		text_add(&shown, "***");
+	}
+	text_add(&shown, at ? at : server);
+	(void)ctl_usage(ctl, "cannot talk to %s: the server must be "
+			"http(s)://HOST[:PORT][/PREFIX], and a key printable",
+			shown.s);
+	text_free(&shown);
+	return CODE_USAGE;
+}
+
 int ctl_client_new(struct ctl *ctl, hg_client **client_out)
 {
 	const struct options *o = &ctl->options;
@@ -163,9 +186,7 @@ int ctl_client_new(struct ctl *ctl, hg_client **client_out)
 		explicit_bzero(key, strlen(key));
 	free(key);
 	if (e == HG_EINVAL)
-		return ctl_usage(ctl, "cannot talk to %s: the server must be "
-				 "http(s)://HOST[:PORT][/PREFIX], and a key "
-				 "printable", ctl->server);
+		return refuse_server(ctl);
 	if (e != HG_OK) {
 		ctl_error(ctl, "cannot talk to %s: %s", ctl->server,
 			  hg_strerror(e));

@@ -198,6 +198,19 @@ class Usage(unittest.TestCase):
         self.refused("wait", "x", "--history", "", says="--history")
         self.refused("submit", "--json-file", "", says="--json-file")
 
+    def test_a_password_in_the_url_of_the_server_is_not_said(self):
+        for url, shown in (("http://user:s3cret@h", "http://user:***@h: "),
+                           ("http://user:s3/cr@et@h", "http://user:***@h: "),
+                           ("http://s3cret@h:80/x", "http://***@h:80/x: "),
+                           ("user:s3cret@h", "user:***@h: "),
+                           ("@", "***@: "), ("h/@://x", "***@://x: ")):
+            for args, env in ((["-s", url, "ping"], {}),
+                              (["ping"], {"HEYGENCTL_SERVER": url})):
+                done = ctl(*args, env=env)
+                self.assertEqual(done.code, 2, done)
+                self.assertIn("cannot talk to " + shown, done.err)
+                self.assertNotIn("s3", done.err)
+
     def test_a_duration_needs_its_unit(self):
         for bad in ("10", "0", "1.5s", "10 s", "s", "-1s", "1h30m", "10S",
                     "99999999999999999999s", ""):
