@@ -402,11 +402,22 @@ static int wait_for(struct ctl *ctl, struct list *list, enum form form,
 	return wait_close(ctl, f, code);
 }
 
+/* Who wants jobs canceled at a time and names none would wait for ever. */
+static int check_timeout(struct ctl *ctl)
+{
+	if (ctl->options.cancel_on_timeout && ctl->options.timeout_ms < 0)
+		return ctl_usage(ctl, "%s: --cancel-on-timeout needs "
+				 "--timeout", ctl->verb->name);
+	return CODE_DONE;
+}
+
 int verb_wait(struct ctl *ctl)
 {
 	struct list list = { 0 };
-	int code = list_add_args(ctl, &list, 0);
+	int code = check_timeout(ctl);
 
+	if (!code)
+		code = list_add_args(ctl, &list, 0);
 	if (!code)
 		code = ctl_connect(ctl);
 	if (!code && list.n)
@@ -420,8 +431,11 @@ int verb_run(struct ctl *ctl)
 {
 	enum form form = (enum form)ctl->options.form;
 	struct list list = { 0 };
-	int submitted = submit_all(ctl, &list), code = submitted;
+	int submitted = check_timeout(ctl), code;
 
+	if (!submitted)
+		submitted = submit_all(ctl, &list);
+	code = submitted;
 	if (list.n && form == FORM_ID) {	/* known already, so told now */
 		print_all(ctl, &list, form);
 		output_flush();

@@ -177,6 +177,8 @@ class Usage(unittest.TestCase):
                 (["pause", "x", "--all"], "not both"),
                 (["watch", "x", "--tag", "t"], "not both"),
                 (["show", ""], "an id is empty"),
+                (["wait", "x", "--cancel-on-timeout"], "needs --timeout"),
+                (["run", "--cancel-on-timeout"], "needs --timeout"),
                 (["-s", "", "list"], "--server: its value is empty"),
                 (["list", "--server="], "--server: its value is empty"),
                 (["-s", "ftp://x", "list"], "cannot talk to ftp://x"),
