@@ -38,6 +38,7 @@ struct ctl {
 	const char *server;		/* its URL, as it will be named */
 	int64_t failing_since;		/* monotonic: that long every request
 					 * has failed; -1: the last did not */
+	int64_t hung_ms;		/* the last request, if nothing came */
 	uint64_t retries;		/* polls and calls to be made again */
 	struct progress *progress;	/* NULL: none is drawn */
 	bool utf8;			/* of the locale */

@@ -38,43 +38,48 @@ void ctl_answered(struct ctl *ctl)
 	progress_notice(ctl->progress, NULL);
 }
 
-static bool is_transient(int status)
-{
-	return status == 408 || status == 425 || status == 429 ||
-	       status / 100 == 5;
-}
-
-/* "method=GET path=/... status=200 ms=3 bytes=9", or failed="..." at its end.
- * What failed with no status at all may have been hanging for long. */
+/* "method=GET path=/... status=200 ms=3 bytes=9", or failed="..." at its end; a
+ * path of many ids may have cut all that off.  What failed with no status at all
+ * may have been hanging for long. */
 static void note_call(struct ctl *ctl, const char *fields)
 {
 	const char *at = strstr(fields, " status=");
-	bool failed = strstr(fields, " failed=") != NULL;
 	long long ms;
 	int status;
 
+	ctl->hung_ms = 0;
 	if (!at || sscanf(at, " status=%d ms=%lld", &status, &ms) != 2)
 		return;
-	if (failed || is_transient(status)) {
-		if (ctl->failing_since < 0)
-			ctl->failing_since = time_monotonic() -
-					     (status ? 0 : ms);
-	} else if (status / 100 == 2) {
+	if (!status)
+		ctl->hung_ms = ms;
+	else if (status / 100 == 2 && !strstr(at, " failed="))
 		ctl_answered(ctl);
-	}
+}
+
+/* Of a poll, the first try follows an answer, be it one that was cut off. */
+static void note_retry(struct ctl *ctl, bool poll, const char *fields)
+{
+	unsigned tries;
+	bool first = poll && sscanf(fields, "ms=%*d tries=%u", &tries) == 1 &&
+		     tries == 1;
+
+	ctl->retries++;
+	if (ctl->failing_since < 0 || first)
+		ctl->failing_since = time_monotonic() - ctl->hung_ms;
 }
 
 static void on_log(void *user, int level, const char *event, const char *fields)
 {
 	struct ctl *ctl = user;
+	bool poll = !strcmp(event, "poll.retry");
 
 	if (ctl->options.verbose >= (level >= LOG_DEBUG ? 2 : 1))
 		ctl_error(ctl, "%s %s", event, fields);
 	if (!strcmp(event, "call"))
 		note_call(ctl, fields);
-	ctl->retries += !strcmp(event, "poll.retry") ||
-			!strcmp(event, "call.retry");
-	if (!strcmp(event, "poll.retry") || !strcmp(event, "call.retry") ||
+	if (poll || !strcmp(event, "call.retry"))
+		note_retry(ctl, poll, fields);
+	if (poll || !strcmp(event, "call.retry") ||
 	    !strcmp(event, "stream.reconnect"))
 		notice_failure(ctl, fields);
 }

@@ -69,6 +69,8 @@ static bool look_for_new(void *user, struct follow *f)
 			     w);
 	signals_client(w->ctl->client);
 	w->listed = true;
+	if (!w->code)
+		ctl_answered(w->ctl);
 	/* an outage is for the watch to outlive; a refusal is not */
 	if (w->code && w->code != CODE_FAILED)
 		return false;

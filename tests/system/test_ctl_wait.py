@@ -322,8 +322,10 @@ class Outage(Waiting):
     def test_five_minutes_of_failures_end_a_wait_without_a_deadline(self):
         def answer(method, path, headers):
             return 500, {}, {"detail": "broken"}
-        for args in (("wait", "x"), ("wait", "x", "y"), ("watch", "x"),
-                     ("wait", "x", "--use", "sse"), ("watch", "--tag", "t")):
+        many = [UNKNOWN[:-2] + "%02x" % i for i in range(60)]
+        for args in (("wait", "x"), ("wait", "--use", "bulk", *many),
+                     ("watch", "x"), ("wait", "x", "--use", "sse"),
+                     ("watch", "--tag", "t")):
             self.behind(self.BEHIND)
             with Scripted(answer) as server:
                 process = start(*args, server=server.url, env=self.env)
