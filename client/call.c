@@ -219,7 +219,7 @@ static hg_err pause_until(hg_client *c, int64_t until_ms)
 	}
 }
 
-static hg_err circuit_is_open(hg_client *c)
+hg_err hg__circuit_is_open(hg_client *c)
 {
 	c->error.retry_after_ms =
 		hg__breaker_wait_ms(&c->breaker, hg__now_ms());
@@ -281,7 +281,7 @@ hg_err hg__send(hg_client *c, const struct hg__request *r,
 
 	for (unsigned failed = 1;; failed++) {
 		if (!hg__breaker_allow(&c->breaker, hg__now_ms()))
-			return last ? last : circuit_is_open(c);
+			return last ? last : hg__circuit_is_open(c);
 		c->stats.retries += failed > 1;
 		err = send_once(c, r, problem, &v);
 		if (err || !v.err)

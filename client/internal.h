@@ -132,6 +132,10 @@ hg_err hg__send(hg_client *c, const struct hg__request *request,
 struct hg__verdict hg__judge(hg_client *c, const struct hg__request *request,
 			     struct hg__problem *problem_out);
 
+/* hg__circuit_is_open -- says in c->error when the next request may go.  Returns
+ * HG_ECIRCUIT. */
+hg_err hg__circuit_is_open(hg_client *c);
+
 /* hg__start -- sends a request, for a watch or (NULL) a call; whatever was under
  * way ends. */
 hg_err hg__start(hg_client *c, const struct hg__request *request,

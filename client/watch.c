@@ -305,6 +305,14 @@ static bool all_known(const hg_watch *w)
 	return true;
 }
 
+/* One look is over when every job was seen, or when no more requests may go. */
+static bool has_looked(const hg_watch *w)
+{
+	return all_known(w) || w->failed >= w->c->max_tries ||
+	       (w->last_err && w->errand == HG__ERRAND_NONE &&
+		w->c->breaker.open);
+}
+
 /* Five minutes without a sensible answer end a wait that has no deadline. */
 static int64_t outage_ms(const hg_watch *w)
 {
@@ -326,9 +334,7 @@ static hg_err loop(hg_watch *w, size_t until)
 		if (!w->pending)
 			return HG_EPARTIAL;
 		now = hg__now_ms();
-		if (now >= w->deadline_ms ||
-		    (w->one_look && (all_known(w) ||
-				     w->failed >= w->c->max_tries)))
+		if (now >= w->deadline_ms || (w->one_look && has_looked(w)))
 			return timed_out(w);
 		if (now >= outage_ms(w))
 			return w->last_err;

@@ -157,10 +157,22 @@ static bool is_passive(const hg_watch *w)
 	       w->errand == HG__ERRAND_EVENTS || w->request.hold_s;
 }
 
+/* The circuit is open.  A wait outlives that; one look is a call, and fails. */
+static void not_allowed(hg_watch *w)
+{
+	int64_t ms = hg__breaker_wait_ms(&w->c->breaker, hg__now_ms());
+
+	if (!w->last_err)
+		w->last_err = w->one_look ? hg__circuit_is_open(w->c)
+					  : HG_ECIRCUIT;
+	if (!w->one_look)
+		hg__watch_sleep(w, ms > 0 ? ms : 1, "breaker", NULL);
+}
+
 static void start(hg_watch *w, enum hg__errand errand, const char *layer)
 {
 	hg_client *c = w->c;
-	int64_t now = hg__now_ms(), ms;
+	int64_t now = hg__now_ms();
 
 	if (!w->internal && c->holder && c->holder != w &&
 	    !is_passive(c->holder)) {
@@ -169,10 +181,7 @@ static void start(hg_watch *w, enum hg__errand errand, const char *layer)
 		return;
 	}
 	if (!hg__breaker_allow(&c->breaker, now)) {
-		ms = hg__breaker_wait_ms(&c->breaker, now);
-		if (!w->last_err)
-			w->last_err = HG_ECIRCUIT;
-		hg__watch_sleep(w, ms > 0 ? ms : 1, "breaker", NULL);
+		not_allowed(w);
 		return;
 	}
 	w->request.method = "GET";

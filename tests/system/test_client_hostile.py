@@ -200,6 +200,26 @@ class Single(unittest.TestCase):
         self.assertGreater(self.client.retry_after_ms, 5000)
         self.assertLessEqual(self.client.retry_after_ms, 30000)
 
+    def test_one_look_fails_at_once_while_the_circuit_is_open(self):
+        self.assertEqual(self.ask(status(500), max_tries=5), H.EUNAVAILABLE)
+        jobs = [self.job, H.Job(id="k")]
+        began = time.monotonic()
+        for look in (lambda: self.client.wait(self.job, 0),
+                     lambda: self.client.wait_many(jobs, 0, 0)):
+            self.assertEqual(look(), H.ECIRCUIT)
+            self.assertIn("too many requests", self.client.message)
+            self.assertGreater(self.client.retry_after_ms, 5000)
+        self.assertLess(time.monotonic() - began, 5)
+        self.assertEqual(len(self.server.requests), 5)
+        self.assertFalse(self.client.events("poll.sleep"))
+
+    def test_one_look_that_opens_the_circuit_tells_the_failure(self):
+        self.assertEqual(self.ask(ok(GOOD), max_tries=10), H.OK)
+        self.server.answer = status(500)
+        self.assertEqual(self.client.wait(self.job, 0), H.EUNAVAILABLE)
+        self.assertEqual(self.client.status, 500)
+        self.assertEqual(len(self.server.requests), 6)
+
     def test_an_unknown_word_as_result_is_pending(self):
         self.assertEqual(self.ask(ok(dict(GOOD, result="maybe",
                                           state="thinking"))), H.OK)
