@@ -88,6 +88,17 @@ static bool same_view(const struct hg__view *a, const struct hg__view *b)
 	       same_text(a->error_message, b->error_message);
 }
 
+/* To be canceled is an error, too, and a row of the bulk status says no more
+ * than that. */
+static hg_state gone_state(const hg_job *j, const struct hg__view *v)
+{
+	hg_state state = v->state ? v->state : j->view.state;
+
+	if (v->result == HG_COMPLETED)
+		return HG_STATE_COMPLETED;
+	return state == HG_STATE_CANCELED ? HG_STATE_CANCELED : HG_STATE_ERROR;
+}
+
 /* A row of the bulk status or a 410 knows little of a removed job; what the
  * handle knew of it stays. */
 static void take_gone(hg_job *j, struct hg__view *v)
@@ -95,11 +106,7 @@ static void take_gone(hg_job *j, struct hg__view *v)
 	if (v->has_result && v->result != HG_PENDING) {
 		j->view.has_result = true;
 		j->view.result = v->result;
-		if (j->view.state != HG_STATE_CANCELED ||
-		    v->result != HG_ERROR)
-			j->view.state = v->result == HG_COMPLETED
-						? HG_STATE_COMPLETED
-						: HG_STATE_ERROR;
+		j->view.state = gone_state(j, v);
 		j->view.finished_at = v->finished_at;
 		j->view.remaining_ms = -1;
 	}

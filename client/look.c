@@ -103,6 +103,7 @@ void hg__look_gone(hg_job *j, const struct hg__problem *problem)
 		.gone = true,
 		.has_result = problem->has_result,
 		.result = problem->result,
+		.state = problem->state,
 		.finished_at = problem->finished_at,
 	};
 

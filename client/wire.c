@@ -193,6 +193,13 @@ static int find_word(const char *const *words, size_t n, const char *word)
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+static hg_state state_of(const char *word)
+{
+	int found = find_word(state_words, COUNT(state_words), word);
+
+	return found < 0 ? HG_STATE_UNKNOWN : (hg_state)found;
+}
+
 static hg_err read_result(const cJSON *object, struct hg__view *v)
 {
 	const char *state = text_of(object, "state");
@@ -200,8 +207,7 @@ static hg_err read_result(const cJSON *object, struct hg__view *v)
 	int found;
 
 	if (state) {
-		found = find_word(state_words, COUNT(state_words), state);
-		v->state = found < 0 ? HG_STATE_UNKNOWN : (hg_state)found;
+		v->state = state_of(state);
 		/* rows of the bulk status, which may have no result */
 		v->missing = !strcmp(state, "not_found");
 		v->gone = !strcmp(state, "gone");
@@ -312,7 +318,7 @@ static void read_field_error(const cJSON *object, struct hg__problem *out)
 
 void hg__wire_problem(const char *text, size_t len, struct hg__problem *out)
 {
-	const char *code, *detail, *result;
+	const char *code, *detail, *result, *state;
 	cJSON *object;
 	int found;
 
@@ -326,6 +332,7 @@ void hg__wire_problem(const char *text, size_t len, struct hg__problem *out)
 	if (!detail)
 		detail = text_of(object, "title");
 	result = text_of(object, "result");
+	state = text_of(object, "state");
 	if (code)
 		hg__copy_text(out->code, sizeof(out->code), code);
 	if (detail)
@@ -335,6 +342,7 @@ void hg__wire_problem(const char *text, size_t len, struct hg__problem *out)
 		       : -1;
 	out->has_result = found >= 0;
 	out->result = found >= 0 ? (hg_result)found : HG_PENDING;
+	out->state = state ? state_of(state) : HG_STATE_UNKNOWN;
 	out->finished_at = time_of(object, "finished_at");
 	cJSON_Delete(object);
 }

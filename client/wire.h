@@ -43,6 +43,7 @@ struct hg__problem {
 	char detail[320];	/* with the first field it names */
 	bool has_result;	/* a 410: how the removed job ended */
 	hg_result result;
+	hg_state state;
 	int64_t finished_at;
 };
 

@@ -322,6 +322,18 @@ class Wait(unittest.TestCase):
             self.assertEqual(self.job.result, result)
             self.assertEqual(self.job.finished_at, 1795348831250)
 
+    def test_a_removed_job_that_was_canceled_is_canceled(self):
+        for word, state in (("canceled", H.CANCELED), ("error", H.STATE_ERROR),
+                            ("thinking", H.STATE_ERROR), (7, H.STATE_ERROR)):
+            self.serve(lambda r: problem(410, "job_gone", id="j", state=word,
+                                         result="error"))
+            self.assertEqual(self.client.wait(self.job, 5000), H.OK)
+            self.assertEqual((self.job.result, self.job.state),
+                             (H.ERROR, state))
+            other = H.Job(id="j")
+            self.assertEqual(self.client.refresh(other), H.EGONE)
+            self.assertEqual((other.result, other.state), (H.ERROR, state))
+
     def test_three_unknown_words_in_a_row_end_a_wait(self):
         self.serve(ok(dict(GOOD, result="maybe", remaining_ms=1)), use=H.ETA)
         self.assertEqual(self.client.wait(self.job, 20000), H.EPROTOCOL)

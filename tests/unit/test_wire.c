@@ -206,10 +206,13 @@ START_TEST(a_problem_names_its_field_and_a_gone_jobs_result)
 	ck_assert_str_eq(p.code, "invalid_field");
 	ck_assert_str_eq(p.detail, "No.: jobs[3].title: is long");
 	ck_assert(!p.has_result);
-	text = "{\"code\":\"job_gone\",\"result\":\"error\","
+	ck_assert_int_eq(p.state, HG_STATE_UNKNOWN);
+	text = "{\"code\":\"job_gone\",\"state\":\"canceled\","
+	       "\"result\":\"error\","
 	       "\"finished_at\":\"1970-01-01T00:00:01Z\"}";
 	hg__wire_problem(text, strlen(text), &p);
 	ck_assert(p.has_result && p.result == HG_ERROR);
+	ck_assert_int_eq(p.state, HG_STATE_CANCELED);
 	ck_assert_int_eq(p.finished_at, 1000);
 	hg__wire_problem("<html>", 6, &p);
 	ck_assert_str_eq(p.code, "");
