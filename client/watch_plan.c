@@ -533,9 +533,12 @@ void hg__watch_plan(hg_watch *w)
 {
 	hg_client *c = w->c;
 	bool cursor = w->live == 1 || (is_on(&c->cursor) && !is_plain(c));
+	int64_t now = hg__now_ms();
 	struct hg__entry *due;
 
-	if (!w->live || (hg__now_ms() < w->next_ms && !w->urgent))
+	if (!w->live || (now < w->next_ms && !w->urgent))
+		return;
+	if (now >= w->deadline_ms)	/* the answer would come too late */
 		return;
 	due = first(w, is_due);
 	if (due) {

@@ -381,6 +381,21 @@ class Deadlines(Base):
         self.assertGreater(last, 1.0)
         self.assertLess(last, 1.5)
 
+    def test_nothing_is_asked_at_the_deadline(self):
+        for features, use in ((set(), H.ETA), ({"hold", "cursor"}, H.HOLD),
+                              ({"bulk"}, H.ETA | H.BULK)):
+            for _ in range(5):	# a busy machine may cut off the last look
+                s = self.server(features)
+                c = self.client(s, use=use)
+                jobs = [H.Job(id=s.add(remaining_ms=3600000))
+                        for _ in range(2)]
+                watch = Stopwatch()
+                self.assertEqual(c.wait(jobs[0], 700), H.ETIMEDOUT)
+                self.assertEqual(c.wait_many(jobs, 0, 700), H.ETIMEDOUT)
+                if c.stats.calls == len(s.requests) or watch.waited() < 0.02:
+                    break
+            self.assertEqual(c.stats.calls, len(s.requests))
+
     def test_one_look_is_one_call(self):
         s = self.server()
         c = self.client(s)
