@@ -366,7 +366,7 @@ static bool synced(hg_watch *w)
 	}
 	if (!first(w, is_unsynced))
 		return true;
-	if (is_on(&w->c->bulk))
+	if (bulk_is_usable(w))
 		start_bulk(w, is_unsynced);
 	else
 		start_look(w, first(w, is_unsynced), false);
@@ -428,9 +428,10 @@ static void plan_hold(hg_watch *w)
 	if (!synced(w))
 		return;
 	s = hold_s(w);
-	if (!s) {		/* too near to the deadline */
+	if (!s) {	/* too near to the deadline: one more look at each */
 		hg__watch_pace_all(w);
-		w->hold_not = true;
+		for (size_t i = 0; i < w->count; i++)
+			w->entries[i]->due = !w->entries[i]->over;
 		return;
 	}
 	fresh_request(w);

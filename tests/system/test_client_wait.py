@@ -253,6 +253,22 @@ class Many(Base):
         self.assertEqual(c.stats.streams, 1)
         self.assertTrue(s.seen("/v1/jobs/job-40"))
 
+    def test_without_leave_for_bulk_status_many_are_held_and_seen_alone(self):
+        s = self.server({"hold", "cursor", "bulk"})
+        c = self.client(s, use=H.HOLD)
+        jobs = [H.Job(id=s.add()) for _ in range(3)]
+        later(0.3, s.end, jobs[1].id)
+        self.assertEqual(c.wait_many(jobs, 1, 20000), H.OK)
+        self.assertFalse(s.seen("/v1/jobs?ids"))
+        self.assertEqual(sorted(r.path for r in s.requests),
+                         ["/v1/events"] * 2 + ["/v1/jobs/" + j.id
+                                               for j in jobs])
+
+    def test_a_hundred_and_one_without_bulk_status_are_one_stream(self):
+        s, c = self.follow(101, {"stream", "cursor", "bulk"}, H.SSE)
+        self.assertFalse(s.seen("/v1/jobs?ids"))
+        self.assertEqual(c.stats.streams, 1)
+
     def test_until_two_have_ended(self):
         s = self.server()
         c = self.client(s)
@@ -380,6 +396,21 @@ class Deadlines(Base):
                 break
         self.assertGreater(last, 1.0)
         self.assertLess(last, 1.5)
+
+    def test_the_last_look_is_at_all_that_cannot_be_held_any_more(self):
+        for use in (H.HOLD, H.HOLD | H.BULK):
+            for _ in range(5):	# a busy machine may be late for it
+                s = self.server({"hold", "cursor", "bulk"})
+                c = self.client(s, use=use)
+                jobs = [H.Job(id=s.add()) for _ in range(3)]
+                watch = Stopwatch()
+                timer = later(0.5, lambda: [s.end(j.id) for j in jobs])
+                code = c.wait_many(jobs, 0, 900)
+                timer.join()
+                if code == H.OK or watch.waited() < 0.02:
+                    break
+            self.assertEqual(code, H.OK, c.message)
+            self.assertEqual(bool(s.seen("ids=")), use != H.HOLD)
 
     def test_nothing_is_asked_at_the_deadline(self):
         for features, use in ((set(), H.ETA), ({"hold", "cursor"}, H.HOLD),
