@@ -31,11 +31,12 @@ hg_err hg__start(hg_client *c, const struct hg__request *request,
 {
 	hg_err err;
 
-	hg__stop(c);
+	hg__stop(c, "another");
 	err = hg__transport_start(c->transport, request, &c->answer);
 	if (err)
 		return err;
 	c->holder = holder;
+	c->request = request;
 	c->stats.calls++;
 	if (request->stream)
 		c->stats.streams++;
@@ -44,15 +45,29 @@ hg_err hg__start(hg_client *c, const struct hg__request *request,
 	return HG_OK;
 }
 
-void hg__stop(hg_client *c)
+/* What is known of a request that nobody will judge. */
+static void log_cut(hg_client *c, const char *why)
+{
+	const struct hg__answer *a = &c->answer;
+
+	hg__log(c, LOG_DEBUG, "call",
+		"method=%s path=%s status=%d ms=%" PRId64 " bytes=%" PRIu64
+		" cut=%s", c->request->method, c->request->path, a->status,
+		a->done ? a->took_ms : hg__now_ms() - a->sent_ms,
+		a->body_bytes, why);
+}
+
+void hg__stop(hg_client *c, const char *why)
 {
 	struct hg_watch *holder = c->holder;
 
-	if (hg__transport_busy(c->transport)) {
+	if (c->request) {	/* under way, or its answer was not looked at */
 		hg__transport_cancel(c->transport);
 		c->stats.bytes_in += c->answer.body_bytes;
 		hg__breaker_undecided(&c->breaker);
+		log_cut(c, why);
 	}
+	c->request = NULL;
 	c->holder = NULL;
 	if (holder)
 		hg__watch_lost(holder);
@@ -158,6 +173,7 @@ struct hg__verdict hg__judge(hg_client *c, const struct hg__request *r,
 	struct hg__answer *a = &c->answer;
 	struct hg__verdict v;
 
+	c->request = NULL;
 	memset(problem_out, 0, sizeof(*problem_out));
 	if (!a->trouble && a->status / 100 == 2 && a->status != 204 &&
 	    !a->is_stream &&
@@ -233,7 +249,7 @@ static hg_err was_interrupted(hg_client *c, const struct hg__request *r)
 {
 	if (hg__transport_busy(c->transport))
 		c->error.tries++;
-	hg__stop(c);
+	hg__stop(c, "interrupted");
 	return hg__error_say(&c->error, HG_EINTERRUPTED, "%s %.*s: interrupted",
 			     r->method, PATH_SHOWN, r->path);
 }

@@ -130,8 +130,9 @@ enum {
 
 /* hg_log_fn -- one event: a constant name and its fields, "poll.sleep",
  * "job=… ms=4200 why=eta".  Every call, sleep, retry and change of layer is
- * told; a key or a body never.  The text is borrowed for the call.  Runs on the
- * calling thread, inside a call or hg_watch_step(); it must not use the client. */
+ * told, also a call that is cut off and why ("… status=0 … cut=deadline"); a key
+ * or a body never.  The text is borrowed for the call.  Runs on the calling
+ * thread, inside a call or hg_watch_step(); it must not use the client. */
 typedef void (*hg_log_fn)(void *user, int syslog_level, const char *event,
 			  const char *fields);
 

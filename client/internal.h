@@ -70,6 +70,7 @@ struct hg_client {
 
 	struct hg__transport *transport;
 	struct hg__answer answer;	/* of the request under way, or the last */
+	const struct hg__request *request;	/* of it; NULL: it was judged */
 	struct hg_watch *holder;	/* whose request it is; NULL: a call's */
 	struct hg_watch *watches;	/* those of the application */
 	struct hg__memory *memory;
@@ -137,13 +138,14 @@ struct hg__verdict hg__judge(hg_client *c, const struct hg__request *request,
 hg_err hg__circuit_is_open(hg_client *c);
 
 /* hg__start -- sends a request, for a watch or (NULL) a call; whatever was under
- * way ends. */
+ * way ends.  The request stays as it is until it was judged or stopped. */
 hg_err hg__start(hg_client *c, const struct hg__request *request,
 		 struct hg_watch *holder);
 
-/* hg__stop -- ends the request under way without an answer.
+/* hg__stop -- ends the request under way without an answer; why is one word for
+ * the log.
  * hg__expire -- the same for want of patience: it counts as failed. */
-void hg__stop(hg_client *c);
+void hg__stop(hg_client *c, const char *why);
 void hg__expire(hg_client *c);
 
 struct hg__slice hg__body(const hg_client *c);

@@ -86,7 +86,7 @@ static void turn(hg_watch *w)
 		if (c->answer.done)
 			hg__watch_read(w);
 		else if (is_stale(w))
-			hg__stop(c);
+			hg__stop(c, w->live ? "stale" : "over");
 	} else if (c->holder) {		/* its own step will see to it */
 		hg__watch_alarm(c->holder);
 	}
@@ -163,10 +163,11 @@ static void init_watch(hg_watch *w, hg_client *c, hg_job_fn on_change,
 	w->next_ms = w->answered_ms = hg__now_ms();
 }
 
-static void done_watch(hg_watch *w)
+/* Why: what to say of a request that is still under way. */
+static void done_watch(hg_watch *w, const char *why)
 {
 	if (w->c->holder == w)
-		hg__stop(w->c);
+		hg__stop(w->c, why);
 	hg__watch_empty(w);
 	hg__sse_free(&w->sse);
 	hg__buf_free(&w->path);
@@ -191,7 +192,7 @@ hg_err hg_watch_new(hg_client *c, hg_job_fn on_change, void *user,
 		return hg__end(c, HG_ENOMEM);
 	init_watch(w, c, on_change, user);
 	if (!open_fds(w)) {
-		done_watch(w);
+		done_watch(w, "memory");
 		hg__free(w);
 		return hg__end(c, HG_ENOMEM);
 	}
@@ -210,7 +211,7 @@ void hg_watch_free(hg_watch *w)
 	for (p = &w->c->watches; *p != w; p = &(*p)->next)
 		;
 	*p = w->next;
-	done_watch(w);
+	done_watch(w, "freed");
 	hg__free(w);
 }
 
@@ -347,6 +348,13 @@ static hg_err loop(hg_watch *w, size_t until)
 	}
 }
 
+static const char *why_over(const hg_watch *w, hg_err err)
+{
+	if (err == HG_EINTERRUPTED)
+		return "interrupted";
+	return hg__now_ms() >= w->deadline_ms ? "deadline" : "over";
+}
+
 static hg_err wait_for(hg_client *c, hg_job *const *j, size_t n, size_t until,
 		       int64_t deadline_ms, hg_job_fn on_change, void *user)
 {
@@ -366,7 +374,7 @@ static hg_err wait_for(hg_client *c, hg_job *const *j, size_t n, size_t until,
 		err = hg__watch_join(&w, j[i], false);
 	if (!err)
 		err = loop(&w, until);
-	done_watch(&w);
+	done_watch(&w, why_over(&w, err));
 	return err;
 }
 

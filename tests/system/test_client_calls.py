@@ -316,6 +316,37 @@ class Logs(unittest.TestCase):
             self.assertTrue(c.events("layer.off"))
             self.assertFalse([e for e in c.logged if "secret" in str(e)])
 
+    def test_calls_that_are_cut_off_are_told_with_the_reason(self):
+        def another(j):
+            self.assertEqual(c.refresh(H.Job(id=other)), H.OK)
+            threading.Timer(0.3, c.interrupt).start()
+        with V1() as server:
+            job, other = server.add(), server.add()
+            for deadline_ms, on_change, calls, words in (
+                    (700, None, 1, ["deadline"]),
+                    (-1, lambda j: 1, 1, ["interrupted"]),
+                    (-1, another, 3, ["another", "interrupted"])):
+                with H.Client(server.url, use=H.SSE) as c:
+                    c.wait(H.Job(id=job), deadline_ms, on_change)
+                    told = c.events("call")
+                    self.assertEqual((len(told), c.stats.calls),
+                                     (calls, calls), told)
+                    cut = [e for e in told if "cut=" in e]
+                    self.assertEqual([e[e.index("cut=") + 4:] for e in cut],
+                                     words)
+                    for e in cut:
+                        self.assertRegex(e, r"^method=GET path=/v1/events\S+ "
+                                            r"status=\d+ ms=\d+ bytes=\d+ ")
+
+    def test_a_call_that_is_interrupted_is_told(self):
+        with Fake(lambda r: until(lambda: server.gone(r.connection))) as server:
+            with H.Client(server.url) as c:
+                threading.Timer(0.3, c.interrupt).start()
+                self.assertEqual(c.refresh(H.Job(id="j")), H.EINTERRUPTED)
+                self.assertRegex(c.events("call")[0], r"^method=GET path=/v1/"
+                                 r"jobs/j status=0 ms=\d+ bytes=0 "
+                                 r"cut=interrupted$")
+
     def test_the_level_is_a_limit(self):
         for level, told in (0, 0), (6, 0), (7, 1):
             with V1() as server, H.Client(server.url, log_level=level) as c:
