@@ -286,6 +286,15 @@ static hg_err send_once(hg_client *c, const struct hg__request *r,
 	return HG_OK;
 }
 
+/* The details are those of the failure whose code is returned; the tries are all
+ * of them. */
+static hg_err tell(hg_client *c, struct hg__error *told, hg_err err)
+{
+	told->tries = c->error.tries;
+	c->error = *told;
+	return err;
+}
+
 hg_err hg__send(hg_client *c, const struct hg__request *r,
 		struct hg__problem *problem_out)
 {
@@ -293,21 +302,25 @@ hg_err hg__send(hg_client *c, const struct hg__request *r,
 	struct hg__problem unused, *problem = problem_out ? problem_out : &unused;
 	struct hg__verdict v = { .err = HG_OK };
 	hg_err err, last = HG_OK;
+	struct hg__error told;
 	int64_t ms;
 
 	for (unsigned failed = 1;; failed++) {
 		if (!hg__breaker_allow(&c->breaker, hg__now_ms()))
-			return last ? last : hg__circuit_is_open(c);
+			return last ? tell(c, &told, last)
+				    : hg__circuit_is_open(c);
 		c->stats.retries += failed > 1;
 		err = send_once(c, r, problem, &v);
 		if (err || !v.err)
 			return err;
 		/* our own clock ran out: what failed before says more */
-		if (v.err != HG_ETIMEDOUT || !last)
+		if (v.err != HG_ETIMEDOUT || !last) {
 			last = v.err;
+			told = c->error;
+		}
 		ms = retry_delay(c, &v, failed);
 		if (ms < 0)
-			return last;
+			return tell(c, &told, last);
 		hg__log(c, LOG_NOTICE, "call.retry",
 			"path=%s ms=%" PRId64 " tries=%u why=\"%s\"", r->path,
 			ms, failed, c->error.message);

@@ -187,9 +187,12 @@ class Single(unittest.TestCase):
     def test_a_time_out_after_a_failure_tells_the_failure(self):
         def answer(request):
             if len(self.server.requests) == 1:
-                return status(503)(request)
+                return problem(503, "busy")
             until(lambda: self.server.gone(request.connection))
         self.assertEqual(self.ask(answer, timeout_ms=1200), H.EUNAVAILABLE)
+        self.assertEqual((self.client.status, self.client.code,
+                          self.client.tries), (503, "busy", 2))
+        self.assertIn("because of busy", self.client.message)
 
     def test_five_failures_in_a_row_open_the_circuit(self):
         self.assertEqual(self.ask(status(500), max_tries=10), H.EUNAVAILABLE)
