@@ -26,17 +26,22 @@ static hg_err only_v1(hg_client *c, hg_err err, const struct hg__problem *p)
 			     "this server has no /v1: it cannot do this");
 }
 
-/* The answer makes no sense although it is JSON. */
+/* The answer makes no sense although it is JSON, or a 204 or 304 without any.
+ * What a try before it failed of is void. */
 static hg_err senseless(hg_client *c, hg_err err)
 {
-	if (err == HG_EPROTOCOL) {
-		c->error.http_status = c->answer.status;
-		hg__copy_text(c->error.request_id, sizeof(c->error.request_id),
-			      c->answer.request_id);
-		hg__error_say(&c->error, err,
-			      "the answer is JSON, but not what was asked for");
-	}
-	return err;
+	if (err != HG_EPROTOCOL)
+		return err;
+	c->error.http_status = c->answer.status;
+	c->error.code[0] = '\0';
+	c->error.retry_after_ms = -1;
+	hg__copy_text(c->error.request_id, sizeof(c->error.request_id),
+		      c->answer.request_id);
+	if (c->answer.body.len)
+		return hg__error_say(&c->error, err, "the answer is JSON, but "
+				     "not what was asked for");
+	return hg__error_say(&c->error, err, "the answer (%d) has no body, but "
+			     "JSON was asked for", c->answer.status);
 }
 
 static bool is_token(const char *text, size_t longest)

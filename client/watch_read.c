@@ -196,9 +196,9 @@ static void look_answered(hg_watch *w, struct hg__entry *e, bool named)
 		return;
 	}
 	if (err) {
-		hg__error_say(&w->c->error, err, "GET %s: the answer is JSON, "
-			      "but tells of no result of this job",
-			      w->path.data);
+		hg__error_say(&w->c->error, err, "GET %s: the answer %s of no "
+			      "result of this job", w->path.data, a->body.len
+			      ? "is JSON, but tells" : "has no body: it tells");
 		look_failed(w, e, &v, NULL);
 		return;
 	}

@@ -97,7 +97,8 @@ CASES = [
     ("HTML", ok("<html><body>Log in</body></html>", "text/html"),
      H.EPROTOCOL, 1, 200, "not the JSON"),
     ("an_empty_body", ok(""), H.EPROTOCOL, 1, 200, "not the JSON"),
-    ("204", lambda r: Reply(204), H.EPROTOCOL, 1, 204, "not what was asked"),
+    ("204", lambda r: Reply(204), H.EPROTOCOL, 1, 204, "(204) has no body"),
+    ("304", lambda r: Reply(304), H.EPROTOCOL, 1, 304, "(304) has no body"),
     ("truncated_JSON", ok('{"id":"j","result":"pend'), H.EPROTOCOL, 1, 200,
      "not the JSON"),
     ("deep_JSON", ok(DEEP), H.EPROTOCOL, 1, 200, "not the JSON"),
@@ -152,6 +153,15 @@ class Single(unittest.TestCase):
                           self.client.status, self.client.tries,
                           self.client.retry_after_ms), ("", None, 0, 0, -1))
         self.assertEqual(self.client.stats.retries, 1)
+
+    def test_an_answer_that_makes_no_sense_tells_of_no_try_before_it(self):
+        answers = [Reply(503, {"code": "busy"}, {"Retry-After": "0"}),
+                   Reply(200, {})]
+        self.assertEqual(self.ask(lambda r: answers.pop(0)), H.EPROTOCOL)
+        self.assertEqual((self.client.code, self.client.status,
+                          self.client.retry_after_ms, self.client.tries),
+                         (None, 200, -1, 2))
+        self.assertIn("is JSON", self.client.message)
 
     def test_retry_after_is_a_floor(self):
         answers = [Reply(429, "", {"Retry-After": "1"}), Reply(200, GOOD)]
@@ -303,7 +313,7 @@ ENDS = [("401", H.EAUTH), ("403", H.EAUTH), ("404", H.ENOTFOUND),
         ("410", H.EGONE), ("400", H.EREJECTED), ("405", H.EUNSUPPORTED),
         ("HTML", H.EPROTOCOL), ("truncated_JSON", H.EPROTOCOL),
         ("deep_JSON", H.EPROTOCOL), ("9_MiB", H.EPROTOCOL),
-        ("a_result_that_is_a_number", H.EPROTOCOL),
+        ("a_result_that_is_a_number", H.EPROTOCOL), ("204", H.EPROTOCOL),
         ("another_job", H.EPROTOCOL),
         ("a_redirect_to_itself", H.EPROTOCOL), ("no_HTTP", H.EPROTOCOL)]
 
