@@ -298,7 +298,9 @@ void hg__view_free(struct hg__view *v)
 	memset(v, 0, sizeof(*v));
 }
 
-static void read_field_error(const cJSON *object, struct hg__problem *out)
+/* The first field that is named, unless the detail says the same already. */
+static void read_field_error(const cJSON *object, const char *detail,
+			     struct hg__problem *out)
 {
 	const cJSON *first = cJSON_GetArrayItem(
 		cJSON_GetObjectItemCaseSensitive(object, "errors"), 0);
@@ -308,9 +310,12 @@ static void read_field_error(const cJSON *object, struct hg__problem *out)
 
 	if (!field || !message)
 		return;
-	if (out->detail[0])
-		hg__buf_printf(&b, "%s: ", out->detail);
-	hg__buf_printf(&b, "%s: %s", field, message);
+	if (detail && strstr(detail, field) && strstr(detail, message))
+		return;
+	if (detail && *detail)
+		hg__buf_printf(&b, "%s%s ", detail,
+			       detail[strlen(detail) - 1] == '.' ? "" : ":");
+	hg__buf_printf(&b, "%s%s%s", field, *field ? ": " : "", message);
 	if (!b.failed)
 		hg__copy_text(out->detail, sizeof(out->detail), b.data);
 	hg__buf_free(&b);
@@ -337,7 +342,7 @@ void hg__wire_problem(const char *text, size_t len, struct hg__problem *out)
 		hg__copy_text(out->code, sizeof(out->code), code);
 	if (detail)
 		hg__copy_text(out->detail, sizeof(out->detail), detail);
-	read_field_error(object, out);
+	read_field_error(object, detail, out);
 	found = result ? find_word(result_words, COUNT(result_words), result)
 		       : -1;
 	out->has_result = found >= 0;

@@ -91,7 +91,11 @@ CASES = [
     ("415", status(415), H.EREJECTED, 1, 415, "(415)"),
     ("422", lambda r: problem(422, "invalid_field", errors=[
         {"field": "priority", "message": "is too large"}]),
-     H.EREJECTED, 1, 422, "priority: is too large"),
+     H.EREJECTED, 1, 422, "invalid_field: priority: is too large (422"),
+    ("422_whose_detail_names_the_field", lambda r: Reply(422, {
+        "code": "invalid_field", "detail": "title is too long.", "errors": [
+            {"field": "title", "message": "is too long"}]}),
+     H.EREJECTED, 1, 422, "jobs/j: title is too long. (422 invalid_field)"),
     ("a_redirect_to_itself", lambda r: Reply(302, "", {"Location": r.target}),
      H.EPROTOCOL, 1, 302, "redirects are not followed"),
     ("HTML", ok("<html><body>Log in</body></html>", "text/html"),

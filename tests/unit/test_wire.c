@@ -204,8 +204,19 @@ START_TEST(a_problem_names_its_field_and_a_gone_jobs_result)
 
 	hg__wire_problem(text, strlen(text), &p);
 	ck_assert_str_eq(p.code, "invalid_field");
-	ck_assert_str_eq(p.detail, "No.: jobs[3].title: is long");
+	ck_assert_str_eq(p.detail, "No. jobs[3].title: is long");
 	ck_assert(!p.has_result);
+	text = "{\"detail\":\"title is long.\",\"errors\":[{\"field\":"
+	       "\"title\",\"message\":\"is long\"}]}";
+	hg__wire_problem(text, strlen(text), &p);
+	ck_assert_str_eq(p.detail, "title is long.");
+	text = "{\"detail\":\"No\",\"errors\":[{\"field\":\"\","
+	       "\"message\":\"is long\"}]}";
+	hg__wire_problem(text, strlen(text), &p);
+	ck_assert_str_eq(p.detail, "No: is long");
+	text = "{\"errors\":[{\"field\":\"a\",\"message\":\"b\"}]}";
+	hg__wire_problem(text, strlen(text), &p);
+	ck_assert_str_eq(p.detail, "a: b");
 	ck_assert_int_eq(p.state, HG_STATE_UNKNOWN);
 	text = "{\"code\":\"job_gone\",\"state\":\"canceled\","
 	       "\"result\":\"error\","
