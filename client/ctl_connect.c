@@ -38,9 +38,9 @@ void ctl_answered(struct ctl *ctl)
 	progress_notice(ctl->progress, NULL);
 }
 
-/* "method=GET path=/... status=200 ms=3 bytes=9", or failed="..." at its end; a
- * path of many ids may have cut all that off.  What failed with no status at all
- * may have been hanging for long. */
+/* "method=GET path=/... status=200 ms=3 bytes=9", and at its end failed="..." or,
+ * if we would not wait for more, cut=...; a path of many ids may have cut all that
+ * off.  What failed with no status at all may have been hanging for long. */
 static void note_call(struct ctl *ctl, const char *fields)
 {
 	const char *at = strstr(fields, " status=");
@@ -50,7 +50,7 @@ static void note_call(struct ctl *ctl, const char *fields)
 	ctl->hung_ms = 0;
 	if (!at || sscanf(at, " status=%d ms=%lld", &status, &ms) != 2)
 		return;
-	if (!status)
+	if (!status && !strstr(at, " cut="))
 		ctl->hung_ms = ms;
 	else if (status / 100 == 2 && !strstr(at, " failed="))
 		ctl_answered(ctl);
