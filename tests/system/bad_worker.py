@@ -18,6 +18,7 @@ from test_worker import (  # noqa: E402
     RECORD, RENDER)
 
 ORDER_CLOCK, ORDER_RUN, ORDER_STOP = 2, 3, 4
+MS_MAX = 2**53 - 1              # the latest time that is one
 
 
 def mode():
@@ -99,7 +100,8 @@ class Bad:
     def lies(self):
         """The frame is right, what it says cannot be."""
         how = [{"progress": float("nan")}, {"progress": 1.5},
-                 {"remaining": -1}, {"at": -5}, {"stage": 99}, {"kind": 77},
+                 {"remaining": -1}, {"at": -5}, {"at": MS_MAX + 1},
+                 {"remaining": MS_MAX + 1}, {"stage": 99}, {"kind": 77},
                  {"error": 3}, {"job": -1}, {"progress": -0.1}]
         for run in self.runs():
             self.send(record(PROGRESS, run, **random.choice(how)))
@@ -123,7 +125,7 @@ class Bad:
                 for kind in (PROGRESS, COMPLETED, FAILED):
                     self.send(record(kind, wrong))
             self.send(record(PROGRESS, run, progress=0.5, stage=RENDER,
-                             at=2**53, remaining=2**53))
+                             at=MS_MAX, remaining=MS_MAX))
             self.send(record(PROGRESS, run, progress=0.1, at=0))
             # and nothing that follows an end counts
             self.send(record(COMPLETED, run, at=0), record(PROGRESS, run),
