@@ -392,7 +392,7 @@ class Outage(Waiting):
             return 200, {}, {"id": "x", "result": "completed"}
         with Scripted(answer) as server:
             process = start("wait", "x", "-v", server=server.url, env=self.env)
-            self.read_until(process, "poll.retry", "tries=4")
+            self.read_until(process, "poll.sleep", "why=breaker")
             broken = False	# while it sleeps
             self.behind(0)
             done = finish(process)
