@@ -13,7 +13,7 @@ wall clock as the daemon saw it, and every estimate against reason; the
 histories tell each change at a time that the daemon's clock showed, in
 order; no worker is taken for dead; each step of the clock is noticed.
 
-    clock.py --rounds 1000 --seconds 600 --seed 7 --clients 32
+    clock.py --rounds 400 --seconds 600 --seed 7 --clients 32
 """
 import argparse
 import os
@@ -30,7 +30,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, os.pardir, "system"))
 sys.path.insert(0, HERE)
 from clock_witness import EARLY_MS, WITNESSES, Witness  # noqa: E402
-from crash import CHANGES, Arena  # noqa: E402
+from crash import CHANGES, Arena, prove  # noqa: E402
 from crash_check import Wrong  # noqa: E402
 from heygend import preload, until  # noqa: E402
 
@@ -255,7 +255,7 @@ class ClockArena(Arena):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--rounds", type=int, default=1000)
+    parser.add_argument("--rounds", type=int, default=400)
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--clients", type=int, default=32)
     parser.add_argument("--witnesses", type=int, default=2 * len(WITNESSES))
@@ -263,11 +263,7 @@ def main():
     args = parser.parse_args()
     print("clock: seed %s" % args.seed, flush=True)
     arena = ClockArena(args.seed, args.clients, args.witnesses)
-    try:
-        print("clock: " + arena.run(args.rounds, args.seconds))
-    except AssertionError as wrong:
-        print("clock: FAILED, --seed %s: %s" % (args.seed, wrong))
-        sys.exit(1)
+    prove(arena, "clock", "--seed " + args.seed, args)
 
 
 if __name__ == "__main__":

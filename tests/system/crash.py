@@ -418,6 +418,20 @@ class Arena:
                     len(self.watcher.seen)))
 
 
+def prove(arena, name, how, args):
+    """Says how it went, and exits with 1 unless every round was done and
+    nothing was wrong."""
+    try:
+        print("%s: %s" % (name, arena.run(args.rounds, args.seconds)))
+    except AssertionError as wrong:
+        print("%s: FAILED, %s: %s" % (name, how, wrong))
+        sys.exit(1)
+    if arena.kills < args.rounds:
+        print("%s: CUT SHORT after %g s: more --seconds, or fewer --rounds" %
+              (name, args.seconds))
+        sys.exit(1)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=1000)
@@ -432,12 +446,8 @@ def main():
     print("crash: seed %s" % args.seed, flush=True)
     arena = Arena(args.seed, args.clients, args.victim,
                   lossy_disk=args.lossy)
-    try:
-        print("crash: " + arena.run(args.rounds, args.seconds))
-    except AssertionError as wrong:
-        print("crash: FAILED, --seed %s --victim %s: %s" % (
-            args.seed, args.victim, wrong))
-        sys.exit(1)
+    prove(arena, "crash", "--seed %s --victim %s" % (args.seed, args.victim),
+          args)
 
 
 if __name__ == "__main__":
