@@ -277,16 +277,20 @@ void reply_outcome(struct request *r, enum outcome outcome,
 			      outcomes[outcome].detail);
 }
 
-/* Both forms of a verb's address are one scope. */
+/* Both forms of a verb's address are one scope.  An id is one by now, of
+ * JOB_ID_SIZE at most: request_uuid() came first. */
 static void scope_write(struct request *r, struct command *c, const char *key)
 {
 	const char *separator = strchr(r->route->pattern, '}');
+	size_t id_length = r->id_length;
 	int n;
 
+	if (id_length >= JOB_ID_SIZE)
+		id_length = JOB_ID_SIZE - 1;
 	if (separator)
 		n = snprintf(c->scope, sizeof(c->scope),
-			     "POST /v1/jobs/%.*s:%s ", (int)r->id_length,
-			     r->id, separator + 2);
+			     "POST /v1/jobs/%.*s:%s ", (int)id_length, r->id,
+			     separator + 2);
 	else
 		n = snprintf(c->scope, sizeof(c->scope), "POST %.200s ",
 			     r->path);

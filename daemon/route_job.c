@@ -55,7 +55,7 @@ static void run_on_job(struct request *r, struct command *c)
 	struct job_view view;
 	struct job *job;
 
-	if (!command_prepare(r, c) || !request_uuid(r, uuid[0]))
+	if (!request_uuid(r, uuid[0]) || !command_prepare(r, c))
 		return;
 	c->count = 1;
 	c->uuids = (const uint8_t (*)[16])uuid;

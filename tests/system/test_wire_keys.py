@@ -159,6 +159,15 @@ class IdempotencyKeys(heygend.Case):
                 b"Idempotency-Key: a\r\nIdempotency-Key: b\r\n\r\n") as raw:
             self.problem(raw.answer(), 400, "invalid_idempotency_key")
 
+    def test_no_id_is_too_long_for_a_key(self):
+        id = self.daemon.submit(simulate=LONG)["id"]
+        for length in (1, 37, 255, *range(480, 520), 645, 900, 1000):
+            for path in ("/v1/jobs/%s:pause", "/v1/jobs/%s/pause"):
+                self.problem(self.post(path % ("a" * length), key="y" * 255),
+                             404, "job_not_found")
+        again = self.post("/v1/jobs/%s:pause" % id, key="y" * 255)
+        self.assertEqual(again.json["state"], "paused")
+
     def test_a_key_is_forgotten_after_a_day(self):
         first = self.post("/v1/jobs", {"ttl_s": -1}, "day").json["id"]
         self.daemon.advance(86400000 - 1)
