@@ -65,6 +65,8 @@ void hg__stop(hg_client *c, const char *why)
 		hg__transport_cancel(c->transport);
 		c->stats.bytes_in += c->answer.body_bytes;
 		hg__breaker_undecided(&c->breaker);
+		if (c->request->stream)
+			hg__reconnect_left(&c->reconnect, hg__now_ms());
 		log_cut(c, why);
 	}
 	c->request = NULL;

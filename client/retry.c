@@ -343,14 +343,19 @@ void hg__reconnect_up(struct hg__reconnect *r, int64_t now_ms)
 	r->up = true;
 }
 
+void hg__reconnect_left(struct hg__reconnect *r, int64_t now_ms)
+{
+	if (r->up && now_ms - r->healthy_ms >= RECONNECT_HEALTHY_MS)
+		r->failures = 0;
+	r->up = false;
+}
+
 int64_t hg__reconnect_down(struct hg__reconnect *r, int64_t now_ms,
 			   uint32_t random)
 {
 	int64_t ms;
 
-	if (r->up && now_ms - r->healthy_ms >= RECONNECT_HEALTHY_MS)
-		r->failures = 0;
-	r->up = false;
+	hg__reconnect_left(r, now_ms);
 	r->failures++;
 	if (!r->retry_ms)
 		return up_to(doubled(RECONNECT_FIRST_MS, r->failures,

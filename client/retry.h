@@ -114,5 +114,7 @@ void hg__reconnect_up(struct hg__reconnect *r, int64_t now_ms);
  * try.  r->failures >= 2 then says: try the next layer. */
 int64_t hg__reconnect_down(struct hg__reconnect *r, int64_t now_ms,
 			   uint32_t random);
+/* hg__reconnect_left -- we ended it ourselves: the next one must open anew. */
+void hg__reconnect_left(struct hg__reconnect *r, int64_t now_ms);
 
 #endif

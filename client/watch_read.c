@@ -521,8 +521,10 @@ static void stream_ended(hg_watch *w)
 {
 	const struct hg__answer *a = &w->c->answer;
 
-	if (w->fatal || !w->live)
+	if (w->fatal || !w->live) {
+		hg__reconnect_left(&w->c->reconnect, hg__now_ms());
 		return;
+	}
 	if (w->urgent && !w->stream_bad && !w->stream_end)
 		w->next_ms = hg__now_ms();
 	if (w->stream_end) {

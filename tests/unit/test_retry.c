@@ -218,6 +218,24 @@ START_TEST(a_stream_that_held_for_a_minute_starts_afresh)
 }
 END_TEST
 
+START_TEST(a_stream_that_we_left_is_no_failure_and_is_not_up)
+{
+	struct hg__reconnect r = { 0 };
+
+	hg__reconnect_down(&r, 0, MOST);
+	hg__reconnect_up(&r, 1000);
+	hg__reconnect_left(&r, 60999);
+	ck_assert(!r.up);
+	ck_assert_uint_eq(r.failures, 1);
+	hg__reconnect_left(&r, 61000);	/* it was over before */
+	ck_assert_uint_eq(r.failures, 1);
+	hg__reconnect_up(&r, 100000);
+	hg__reconnect_left(&r, 160000);
+	ck_assert(!r.up);
+	ck_assert_uint_eq(r.failures, 0);
+}
+END_TEST
+
 START_TEST(what_the_server_said_of_reconnecting_is_a_floor)
 {
 	struct hg__reconnect r = { 0 };
@@ -252,6 +270,7 @@ int main(void)
 	tcase_add_test(tcase, late_failures_do_not_prolong_an_open_breaker);
 	tcase_add_test(tcase, a_stream_is_reopened_after_one_second_then_two_up_to_thirty);
 	tcase_add_test(tcase, a_stream_that_held_for_a_minute_starts_afresh);
+	tcase_add_test(tcase, a_stream_that_we_left_is_no_failure_and_is_not_up);
 	tcase_add_test(tcase, what_the_server_said_of_reconnecting_is_a_floor);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);

@@ -50,6 +50,7 @@ VALGRIND_LIBRARY = \
 	tests/system/test_client_plain.py \
 	tests/system/test_client_tls.py \
 	tests/system/test_client_wait.py \
+	tests/system/test_client_watch.py \
 	$(NULL)
 VALGRIND_RUN = $(abs_srcdir)/%D%/run.sh
 
