@@ -60,10 +60,13 @@ class Load:
             self.weights = [0.25 + 1.5 * n / (MINUTE - 1)
                             for n in range(MINUTE)]
             self.random.shuffle(self.weights)
-        minute = step - at
-        before = minute + sum(self.weights[:at])
-        return (int(self.jobs * (before + self.weights[at]) / self.steps) -
-                int(self.jobs * before / self.steps))
+        return self.by(step, at + 1) - self.by(step, at)
+
+    def by(self, step, at):
+        """How many have come when `at` of its minute's steps are over."""
+        minute = step - step % MINUTE
+        part = MINUTE if at == MINUTE else sum(self.weights[:at])
+        return int(self.jobs * (minute + part) / self.steps)
 
     def bodies(self, count):
         """The bodies of a step's batches, and how many jobs each has."""
