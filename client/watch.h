@@ -33,7 +33,8 @@ struct hg__entry {
 	bool paced;		/* pace is at work */
 	int64_t next_ms;	/* polled alone: when to look */
 	bool known;		/* an answer came in this watch */
-	bool synced;		/* and since the cursor was taken */
+	bool synced;		/* and since the cursor was taken, or the stream
+				 * begun that is to be resumed */
 	bool due;		/* look now, whatever the plan says */
 	bool over;		/* it has ended, or cannot be followed */
 	bool dropped;		/* to be freed when no errand points at it */
@@ -107,6 +108,7 @@ hg_err hg__watch_answer(hg_watch *w, const char *id, struct hg__slice text,
 			int64_t retry_after_ms);
 hg_err hg__watch_take(hg_watch *w, struct hg__entry *e, struct hg__slice text,
 		      int64_t retry_after_ms);
+void hg__watch_due(hg_watch *w, const char *id);	/* to be looked at */
 void hg__watch_ended(hg_watch *w, struct hg__entry *e);
 void hg__watch_fail(hg_watch *w, struct hg__entry *e, hg_err err);
 void hg__watch_fail_all(hg_watch *w, hg_err err);

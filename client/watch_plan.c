@@ -352,24 +352,35 @@ static bool bulk_is_usable(const hg_watch *w)
 	       is_on(&w->c->bulk) && !has_nameless(w);
 }
 
-/* Before a cursor can be followed: its position first, then what every job is
- * now, so that nothing can happen unseen in between.  true: that is done. */
-static bool synced(hg_watch *w)
+static void forget_synced(hg_watch *w)
 {
-	if (w->cursor < 0) {
-		for (size_t i = 0; i < w->count; i++)
-			w->entries[i]->synced = false;
-		fresh_request(w);
-		hg__buf_puts(&w->path, "/v1/events");
-		start(w, HG__ERRAND_CURSOR, "cursor");
-		return false;
-	}
+	for (size_t i = 0; i < w->count; i++)
+		w->entries[i]->synced = false;
+}
+
+/* Before a position can be followed: what every job is now, so that nothing
+ * can have happened unseen before it.  true: that is done. */
+static bool all_synced(hg_watch *w)
+{
+	w->round = false;
 	if (!first(w, is_unsynced))
 		return true;
 	if (bulk_is_usable(w))
 		start_bulk(w, is_unsynced);
 	else
 		start_look(w, first(w, is_unsynced), false);
+	return false;
+}
+
+/* The same for a cursor, whose position comes first. */
+static bool synced(hg_watch *w)
+{
+	if (w->cursor >= 0)
+		return all_synced(w);
+	forget_synced(w);
+	fresh_request(w);
+	hg__buf_puts(&w->path, "/v1/events");
+	start(w, HG__ERRAND_CURSOR, "cursor");
 	return false;
 }
 
@@ -380,8 +391,6 @@ static void put_position(hg_watch *w)
 
 static void start_stream(hg_watch *w, bool all)
 {
-	if (w->stream_all != all)
-		w->positioned = false;
 	w->stream_all = all;
 	w->stream_bad = w->stream_end = w->round = false;
 	hg__sse_reset(&w->sse);
@@ -394,14 +403,28 @@ static void start_stream(hg_watch *w, bool all)
 	start(w, HG__ERRAND_STREAM, "sse");
 }
 
+/* A stream of ids begins with what each of them is now, and all of that bears
+ * one position: where it was cut off in the midst, the rest has to be asked for
+ * before it is resumed, be it by a stream that begins anew. */
+static bool resumable(hg_watch *w)
+{
+	if (w->grown || w->stream_all || !w->sse.last_id[0] ||
+	    (w->live == 1 && first(w, is_unsynced)))
+		w->positioned = false;
+	if (w->positioned)
+		return all_synced(w);
+	forget_synced(w);
+	return true;
+}
+
 /* Ids in the address while they fit, else all that ends on this server. */
 static void plan_stream(hg_watch *w)
 {
 	fresh_request(w);
 	hg__buf_puts(&w->path, "/v1/events?ids=");
 	if (w->live <= HG__IDS_MAX && !put_ids(w, is_any)) {
-		if (w->grown)
-			w->positioned = false;
+		if (!resumable(w))
+			return;
 		if (w->on_change)
 			hg__buf_puts(&w->path, "&progress=1");
 		start_stream(w, false);

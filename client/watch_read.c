@@ -391,16 +391,11 @@ static void all_due(hg_watch *w)
 
 static hg_err event_gone(hg_watch *w, struct hg__slice data)
 {
-	struct hg__entry *e;
 	char id[256];
 
 	if (!hg__wire_text(data, "id", id, sizeof(id)))
 		return HG_EPROTOCOL;
-	e = hg__watch_find(w, id);
-	if (e && !e->over) {	/* unknown, or removed: a look tells which */
-		e->due = true;
-		w->urgent = true;
-	}
+	hg__watch_due(w, id);	/* unknown, or removed: a look tells which */
 	return HG_OK;
 }
 

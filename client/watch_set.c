@@ -357,6 +357,18 @@ hg_err hg__watch_answer(hg_watch *w, const char *id, struct hg__slice text,
 	return worst;
 }
 
+void hg__watch_due(hg_watch *w, const char *id)
+{
+	struct hg__entry *e = w->table_size ? *slot_of(w, id) : NULL;
+
+	for (; e; e = e->chain) {
+		if (e->dropped || e->over || !same_id(e->job->id, id))
+			continue;
+		e->due = true;
+		w->urgent = true;
+	}
+}
+
 /* --- reports --------------------------------------------------------------- */
 
 hg_err hg__watch_report(hg_watch *w)

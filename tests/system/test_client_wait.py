@@ -6,7 +6,7 @@ import time
 import unittest
 
 import hglib as H
-from fake import Fake, Reply, V1, problem
+from fake import Fake, Reply, STREAM_HEAD, V1, problem
 from heygend import SLOW, Stopwatch, main, until
 
 ALL = H.SSE | H.HOLD | H.ETA | H.HISTORY | H.BULK
@@ -362,6 +362,102 @@ class Many(Base):
                     s.end(j.id)
         later(0.3, cut)
         self.assertEqual(c.wait_many(jobs, 0, 20000), H.OK)
+
+    def test_all_handles_of_a_job_that_is_gone_are_told(self):
+        for features in ({"stream"}, {"stream", "bulk"}):
+            s = self.server(features)
+            c = self.client(s)
+            jobs = [H.Job(id=i) for i in (s.add(), "nobody", "nobody")]
+            lost = []
+
+            def change(j):
+                if j.err:
+                    lost.append(j.id)
+                if len(lost) == 2:
+                    s.end(jobs[0].id)
+            self.assertEqual(c.wait_many(jobs, 0, 5000 * SLOW, change),
+                             H.EPARTIAL, c.message)
+            self.assertEqual([j.err for j in jobs],
+                             [H.OK, H.ENOTFOUND, H.ENOTFOUND])
+
+
+class CutOff(Base):
+    """A stream's account of what each job is now is cut off behind its first
+    event; one of the jobs behind it has ended before."""
+
+    def follow(self, features, first, leave=None, held=True):
+        """first: the event; leave: what the application does then; held: the
+        server does not end the stream."""
+        s = self.server(features)
+        c = self.client(s)
+        ids = [s.add(), s.add(), "nobody"]
+        s.end(ids[1])
+        jobs = [H.Job(id=i) for i in (ids if first == "gone" else ids[:2])]
+        whole, cut = s.stream, []
+
+        def stream(request):
+            if cut:
+                yield from whole(request)
+                return
+            cut.append(request)
+            yield STREAM_HEAD + b"retry: 50\n\n"
+            if first == "gone":
+                yield b'id: %d\nevent: gone\ndata: {"id":"nobody"}\n\n' % s.seq
+            else:
+                yield s.sse(s.seq, ids[0])
+            if held:
+                until(lambda: s.gone(request.connection))
+        s.stream = stream
+        told = []
+
+        def change(j):
+            told.append(j.id)
+            if leave and len(told) == 1:
+                leave(c, ids[0])
+        self.assertEqual(c.wait_many(jobs, 1, 5000 * SLOW, change), H.OK,
+                         c.message)
+        self.assertEqual((jobs[0].result, jobs[1].result),
+                         (H.PENDING, H.COMPLETED))
+        self.assertEqual(s.most, 1)
+        return s
+
+    def test_by_the_connection(self):
+        for features in ({"stream"}, {"stream", "bulk"}):
+            self.follow(features, "state", held=False)
+
+    def test_by_a_job_that_is_gone(self):
+        for features in ({"stream"}, {"stream", "bulk"}):
+            self.follow(features, "gone")
+
+    def test_by_a_call_of_the_callback(self):
+        for features in ({"stream"}, {"stream", "bulk"}):
+            self.follow(features, "state",
+                        lambda c, id: c.refresh(H.Job(id=id)))
+
+    def test_by_a_notice(self):
+        for features in ({"stream"}, {"stream", "bulk"}):
+            self.follow(features, "state", lambda c, id: c.notify(id))
+
+    def test_what_is_not_told_is_asked_for_once_and_then_resumed(self):
+        s = self.server({"stream", "bulk"})
+        c = self.client(s)
+        jobs = [H.Job(id=s.add()) for _ in range(5)]
+        whole, position = s.stream, s.seq
+
+        def stream(request):
+            s.stream = whole
+            yield STREAM_HEAD + b"retry: 50\n\n"
+            yield s.sse(position, jobs[0].id) + s.sse(position, jobs[1].id)
+            s.end(jobs[0].id)
+        s.stream = stream
+        later(1, lambda: [s.end(j.id) for j in jobs[1:]])
+        self.assertEqual(c.wait_many(jobs, 0, 20000 * SLOW), H.OK, c.message)
+        self.assertEqual([r.path for r in s.requests],
+                         ["/v1/events", "/v1/jobs", "/v1/events"])
+        self.assertEqual(s.requests[1].query["ids"],
+                         ",".join(j.id for j in jobs[2:]))
+        self.assertEqual(s.requests[2].headers["last-event-id"],
+                         str(position))
 
 
 class Deadlines(Base):
