@@ -81,7 +81,8 @@ static bool check_order(const struct order *o)
 static bool check_record(const struct record *r)
 {
 	if (r->job_seq < 0 || r->stage >= JOB_STAGES ||
-	    !within(r->progress, 0, 1) || !is_time(r->at_ms) || !is_time(r->remaining_ms))
+	    !within(r->progress, 0, 1) || !is_time(r->at_ms) ||
+	    !is_time(r->remaining_ms))
 		return false;
 	switch (r->kind) {
 	case RECORD_ALIVE:

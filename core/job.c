@@ -208,6 +208,14 @@ bool job_may_become(enum job_state from, enum job_state to)
 	       (states[from].next & BIT(to));
 }
 
+bool job_become(struct job *job, enum job_state to)
+{
+	if (!job_may_become(job->state, to))
+		return false;
+	job->state = to;
+	return true;
+}
+
 enum verb_effect job_verb_effect(enum job_verb verb, enum job_state from,
 				 enum job_state *to_out)
 {

@@ -98,6 +98,9 @@ const char *job_result_name(enum job_state state); /* pending completed error */
 
 /* May a job go from one state to the other in one step? */
 bool job_may_become(enum job_state from, enum job_state to);
+/* The way to do it, and the only one.  false: it may not, and is as it was. */
+struct job;
+bool job_become(struct job *job, enum job_state to);
 
 /* What a verb does to a job in a state. */
 enum verb_effect {

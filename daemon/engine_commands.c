@@ -257,7 +257,7 @@ static void do_pause(struct engine *e, uint32_t slot, struct job *job)
 {
 	if (job->state == JOB_RUNNING)
 		job_stop_run(e, slot, job, true);
-	job->state = JOB_PAUSED;
+	job_enter(job, JOB_PAUSED);
 	job->paused_ms = e->turn.now_ms;
 }
 
@@ -274,19 +274,18 @@ static void do_resume(struct engine *e, struct job *job)
 		job->eligible_ms += now - job->paused_ms;
 	}
 	job->eligible_ms = job_eligible_ms(e, job);
-	job->state = JOB_QUEUED;
+	job_enter(job, JOB_QUEUED);
 	job->paused_ms = TIME_NONE;
 }
 
 static void do_cancel(struct engine *e, uint32_t slot, struct job *job)
 {
-	int64_t remaining;
+	uint32_t version = job->version;
 
 	if (job->state == JOB_RUNNING)
 		job_stop_run(e, slot, job, true);
-	remaining = job->version;
 	job_finish(e, job, JOB_CANCELED, e->turn.now_ms);
-	job->version = remaining;
+	job->version = version;	/* move counts it */
 }
 
 static void do_restart(struct engine *e, struct job *job)

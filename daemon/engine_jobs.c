@@ -17,6 +17,17 @@
 
 /* --- steps that several stories share ------------------------------------------- */
 
+void job_enter(struct job *job, enum job_state state)
+{
+	if (job_become(job, state))
+		return;
+	/* whoever decided this is wrong about the job, and the store is not */
+	log_error("job.impossible", "job_seq=%lld from=%s to=%s",
+		  (long long)job->seq, job_state_name(job->state),
+		  job_state_name(state));
+	abort();
+}
+
 void job_set_expiry(struct engine *e, struct job *job)
 {
 	const struct settings *s = e->settings;
@@ -37,7 +48,7 @@ void job_set_expiry(struct engine *e, struct job *job)
 void job_finish(struct engine *e, struct job *job, enum job_state state,
 		int64_t at_ms)
 {
-	job->state = state;
+	job_enter(job, state);
 	job->version++;
 	job->worker = 0;
 	job->paused_ms = TIME_NONE;
@@ -48,7 +59,7 @@ void job_finish(struct engine *e, struct job *job, enum job_state state,
 
 void job_begin_attempt(struct job *job, int64_t eligible_ms)
 {
-	job->state = JOB_QUEUED;
+	job_enter(job, JOB_QUEUED);
 	job->worker = 0;
 	job->attempt++;
 	job->progress = 0;
@@ -150,7 +161,7 @@ static int dispatch_one(struct engine *e, uint32_t slot, unsigned worker)
 
 	if (!job)
 		return -ENOMEM;
-	job->state = JOB_RUNNING;
+	job_enter(job, JOB_RUNNING);
 	job->worker = worker;
 	job->run++;
 	job->version++;
@@ -332,7 +343,7 @@ static int requeue(struct engine *e, uint32_t slot, unsigned losses,
 	if (!job)
 		return -ENOMEM;
 	job_stop_run(e, slot, job, false);
-	job->state = JOB_QUEUED;
+	job_enter(job, JOB_QUEUED);
 	job->losses = losses;
 	job->eligible_ms = job_eligible_ms(e, job);
 	job->version += versions;

@@ -170,6 +170,9 @@ int64_t job_progress_due_ms(struct engine *e);
 int job_default_start(struct engine *e);
 int job_default_remove(struct engine *e);
 int engine_put_settings(struct engine *e);
+/* Every change of state: what the state machine forbids ends the daemon, for
+ * the store still has the truth. */
+void job_enter(struct job *job, enum job_state state);
 /* Leaves `running`: shown progress stays, its worker is told.  For pause,
  * cancel, loss. */
 void job_stop_run(struct engine *e, uint32_t slot, struct job *job,

@@ -52,6 +52,29 @@ START_TEST(each_verb_does_to_each_state_what_the_design_says)
 }
 END_TEST
 
+/* Who may become what, once more: a row a state, a column each that follows. */
+static const char *const followers[JOB_STATES] = {
+	/*                 qrpceC */
+	[JOB_QUEUED] =    ".rp..C",
+	[JOB_RUNNING] =   "q.pceC",
+	[JOB_PAUSED] =    "q....C",
+	[JOB_COMPLETED] = "q.....",
+	[JOB_ERROR] =     "q.....",
+	[JOB_CANCELED] =  "q.....",
+};
+
+START_TEST(a_job_becomes_what_it_may_and_else_stays_what_it_was)
+{
+	int from = _i / JOB_STATES, to = _i % JOB_STATES;
+	bool may = followers[from][to] != '.';
+	struct job job = { .state = from };
+
+	ck_assert_int_eq(job_become(&job, to), may);
+	ck_assert_int_eq(job.state, may ? to : from);
+	ck_assert(!job_become(&job, JOB_STATES));
+}
+END_TEST
+
 START_TEST(every_word_is_read_back_as_itself)
 {
 	for (int i = 0; i < JOB_STATES; i++)
@@ -141,6 +164,8 @@ int main(void)
 	tcase_add_test(tcase, a_verb_moves_only_where_the_state_machine_lets_it);
 	tcase_add_loop_test(tcase, each_verb_does_to_each_state_what_the_design_says,
 			    0, JOB_VERBS * JOB_STATES);
+	tcase_add_loop_test(tcase, a_job_becomes_what_it_may_and_else_stays_what_it_was,
+			    0, JOB_STATES * JOB_STATES);
 	tcase_add_test(tcase, every_word_is_read_back_as_itself);
 	tcase_add_test(tcase, a_job_keeps_its_texts_through_copies);
 	tcase_add_test(tcase, an_id_is_read_back_and_nothing_else_is_an_id);
