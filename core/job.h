@@ -190,6 +190,9 @@ struct job {
 	uint32_t budget_from;		/* attempt at which the budget began */
 	uint32_t last_error_attempt;
 	uint8_t worker;			/* that runs it, from 1; not stored */
+	bool aside;			/* the store refuses its changes: it waits
+					 * for nothing and no worker has it; not
+					 * stored */
 	uint32_t bytes;			/* of the whole allocation */
 	uint16_t text_at[JOB_TEXTS];	/* offset into tail; 0: not given */
 	uint16_t losses;		/* workers lost without progress between */

@@ -218,13 +218,18 @@ void board_thaw(struct board *b, uint32_t slot_number)
 
 /* --- publishing --------------------------------------------------------------- */
 
+static bool runs(const struct job *job)
+{
+	return job && job->state == JOB_RUNNING && !job->aside;
+}
+
 /* The live part follows the state.  With the stripe held. */
 static void slot_enter(struct board *b, struct slot *slot,
 		       const struct job *before, const struct job *after)
 {
-	if (before && before->state != JOB_RUNNING)
+	if (!runs(before))
 		before = NULL;
-	if (after && after->state != JOB_RUNNING)
+	if (!runs(after))
 		after = NULL;
 	if (before && after && before->run == after->run)
 		return;

@@ -161,19 +161,6 @@ void engine_show_crew(struct engine *e)
 
 /* --- a turn ---------------------------------------------------------------------------- */
 
-/* What nobody asked for. */
-static int keep_house(struct engine *e)
-{
-	int r = job_collect(e);
-
-	(void)engine_deadline_ms(e);	/* asks for what is not known */
-	e->turn.purge_tombstones = e->next_tombstone_ms <= e->turn.now_ms;
-	e->turn.purge_keys = e->next_key_ms <= e->turn.now_ms;
-	if (r == 0)
-		r = job_write_progress(e);
-	return r < 0 ? r : job_dispatch(e);
-}
-
 int engine_finish_turn(struct engine *e, int r)
 {
 	if (r == 0 && !turn_is_empty(e))
@@ -194,74 +181,13 @@ int engine_turn_whole(struct engine *e)
 	r = job_follow_clock(e);
 	for (size_t i = 0; r == 0 && i < e->records.count; i++)
 		r = job_record(e, &e->records.at[i]);
-	for (unsigned i = 1; r == 0 && i <= CREW_MAX; i++)
-		if (e->lost[i - 1])
-			r = job_worker_lost(e, i);
+	if (r == 0)
+		r = job_workers_lost(e);
 	for (size_t i = 0; r == 0 && i < e->commands.count; i++)
 		r = command_decide(e, e->commands.at[i]);
 	if (r == 0)
-		r = keep_house(e);
+		r = engine_keep_house(e);
 	return engine_finish_turn(e, r);
-}
-
-static int turn_record(struct engine *e, const struct kept_record *kept)
-{
-	int r;
-
-	turn_begin(e);
-	r = engine_finish_turn(e, job_record(e, kept));
-	if (r != -EIO)
-		return r;
-	log_error("record.failed", "job_seq=%lld error=%s",
-		  (long long)kept->record.job_seq,
-		  LOG_QUOTE(store_message(e->store)));
-	turn_begin(e);
-	r = engine_finish_turn(e, job_fail_internal(e, kept));
-	if (r == -EIO) {
-		log_error("record.dropped", "job_seq=%lld error=%s",
-			  (long long)kept->record.job_seq,
-			  LOG_QUOTE(store_message(e->store)));
-		r = 0;
-	}
-	return r;
-}
-
-static int turn_command(struct engine *e, struct command *c)
-{
-	int r;
-
-	command_reset(c);
-	turn_begin(e);
-	r = engine_finish_turn(e, command_decide(e, c));
-	if (r != -EIO)
-		return r;
-	log_error("command.failed", "kind=%d error=%s", (int)c->kind,
-		  LOG_QUOTE(store_message(e->store)));
-	command_reset(c);
-	c->outcome = OUTCOME_INTERNAL;
-	return 0;
-}
-
-/* One item a transaction: the one that fails alone is dropped. */
-static int turn_singly(struct engine *e)
-{
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < e->records.count; i++)
-		r = turn_record(e, &e->records.at[i]);
-	for (unsigned i = 1; r == 0 && i <= CREW_MAX; i++) {
-		if (!e->lost[i - 1])
-			continue;
-		turn_begin(e);
-		r = engine_finish_turn(e, job_worker_lost(e, i));
-	}
-	for (size_t i = 0; r == 0 && i < e->commands.count; i++)
-		r = turn_command(e, e->commands.at[i]);
-	if (r == 0) {
-		turn_begin(e);
-		r = engine_finish_turn(e, keep_house(e));
-	}
-	return r;
 }
 
 static void store_failed(struct engine *e, int error)
@@ -294,11 +220,15 @@ static void store_works(struct engine *e)
 	e->store_failing = false;
 }
 
-static void answer_commands(struct engine *e)
+/* The first `count` of this turn; the others have yet to be decided. */
+static void answer_commands(struct engine *e, size_t count)
 {
-	size_t answered = 0;
+	size_t answered = 0, rest = e->commands.count - count;
 
-	for (size_t i = 0; i < e->commands.count; i++) {
+	/* who paused the queue sees it paused */
+	if (e->crew_changed)
+		engine_show_crew(e);
+	for (size_t i = 0; i < count; i++) {
 		struct command *c = e->commands.at[i];
 
 		e->default_asked |= c->kind == COMMAND_DEFAULT_JOB;
@@ -309,7 +239,10 @@ static void answer_commands(struct engine *e)
 			e->commands.at[answered++] = c;
 	}
 	engine_answer_all(e->commands.at, answered);
-	e->commands.count = 0;
+	if (rest > 0)
+		memmove(e->commands.at, e->commands.at + count,
+			rest * sizeof(*e->commands.at));
+	e->commands.count = rest;
 }
 
 /* Progress and orders that a turn let out go to the workers; in manual time
@@ -325,6 +258,7 @@ static void send_orders(struct engine *e, bool any)
 static bool turn(struct engine *e)
 {
 	bool more = engine_take_commands(e), dispatched;
+	size_t decided = 0;
 	int r;
 
 	if (e->store_failing && clock_real_mono_ms() < e->retry_at_ms) {
@@ -335,19 +269,17 @@ static bool turn(struct engine *e)
 	if (r == 0)
 		r = engine_turn_whole(e);
 	if (r == -EIO)
-		r = turn_singly(e);
+		r = engine_turn_singly(e, &decided);
 	if (r < 0) {
 		store_failed(e, r);
+		answer_commands(e, decided);
 		engine_refuse_commands(e, OUTCOME_STORE_UNAVAILABLE);
 		return false;
 	}
 	store_works(e);
 	forget_records(e);
 	dispatched = e->turn.dispatched > 0;
-	/* before the answers: who paused the queue sees it paused */
-	if (e->crew_changed)
-		engine_show_crew(e);
-	answer_commands(e);
+	answer_commands(e, e->commands.count);
 	send_orders(e, dispatched || e->crew_changed);
 	e->crew_changed = false;
 	return more || e->turn.more;

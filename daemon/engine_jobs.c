@@ -13,14 +13,17 @@
 #define LIVE_ROWS_S 2000	/* live rows a second, in all */
 #define LIVE_PACE_MS 100	/* some rows a commit, not one */
 #define COLLECT_MIN 64
+#define COLLECT_REST_MS 1000	/* where one stays that is due */
 #define STEP_MIN_MS 1000		/* of the wall clock, to be worth a look */
 
 /* --- steps that several stories share ------------------------------------------- */
 
 void job_enter(struct job *job, enum job_state state)
 {
-	if (job_become(job, state))
+	if (job_become(job, state)) {
+		job->aside = false;
 		return;
+	}
 	/* whoever decided this is wrong about the job, and the store is not */
 	log_error("job.impossible", "job_seq=%lld from=%s to=%s",
 		  (long long)job->seq, job_state_name(job->state),
@@ -80,7 +83,7 @@ void job_stop_run(struct engine *e, uint32_t slot, struct job *job,
 	if (shown && shown->state == JOB_RUNNING && shown->run == job->run)
 		board_freeze(e->board, slot, &job->progress,
 			     &job->remaining_ms);
-	if (tell_worker) {
+	if (tell_worker && job->worker != 0) {
 		struct order stop = { .kind = ORDER_STOP, .run = job->run,
 				      .slot = slot, .job_seq = job->seq };
 
@@ -374,7 +377,7 @@ static int lose_run(struct engine *e, uint32_t slot)
 			  e->turn.now_ms, job_error_name(ERROR_WORKER_LOST));
 }
 
-int job_worker_lost(struct engine *e, unsigned worker)
+static int worker_lost(struct engine *e, unsigned worker)
 {
 	int r = 0;
 
@@ -386,6 +389,16 @@ int job_worker_lost(struct engine *e, unsigned worker)
 		if (job && job->state == JOB_RUNNING && job->worker == worker)
 			r = lose_run(e, at - 1);
 	}
+	return r;
+}
+
+int job_workers_lost(struct engine *e)
+{
+	int r = 0;
+
+	for (unsigned i = 1; e->any_lost && r == 0 && i <= CREW_MAX; i++)
+		if (e->lost[i - 1])
+			r = worker_lost(e, i);
 	return r;
 }
 
@@ -464,7 +477,7 @@ static int follow_step(struct engine *e, int64_t step_ms)
 	     slot++) {
 		const struct job *job = turn_job(e, slot);
 
-		if (job && job->state == JOB_QUEUED)
+		if (job && job->state == JOB_QUEUED && !job->aside)
 			r = put_eligible(e, slot,
 					 after_step(e, job, step_ms));
 	}
@@ -571,6 +584,7 @@ int job_default_remove(struct engine *e)
 
 /* --- removal -------------------------------------------------------------------------------- */
 
+/* 1: it is due, and stays. */
 static int collect_one(struct engine *e, int64_t seq)
 {
 	uint32_t slot = board_slot_of_seq(e->board, seq);
@@ -578,6 +592,8 @@ static int collect_one(struct engine *e, int64_t seq)
 	int r;
 
 	/* a restart or an edit in this turn may have saved it */
+	if (job && job->aside)
+		return 1;
 	if (!job || !job_state_is_final(job->state) ||
 	    job->expires_ms == TIME_NONE || job->expires_ms > e->turn.now_ms)
 		return 0;
@@ -589,8 +605,10 @@ static int collect_one(struct engine *e, int64_t seq)
 /* Twice as many as come, so that however fast they come, they also go. */
 int job_collect(struct engine *e)
 {
-	int limit = e->turn.submitted * 2 > COLLECT_MIN
-			    ? e->turn.submitted * 2 : COLLECT_MIN;
+	size_t twice = e->turn.submitted * 2;
+	/* those set aside are found again each time */
+	int limit = (twice > COLLECT_MIN ? twice : COLLECT_MIN) + e->set_aside;
+	bool stays = false;
 	int64_t *seqs;
 	int n, r;
 
@@ -601,14 +619,18 @@ int job_collect(struct engine *e)
 		return -ENOMEM;
 	n = store_expired(e->store, e->turn.now_ms, seqs, limit);
 	r = n < 0 ? n : 0;
-	for (int i = 0; r == 0 && i < n; i++)
+	for (int i = 0; r >= 0 && i < n; i++) {
 		r = collect_one(e, seqs[i]);
+		stays |= r > 0;
+	}
 	free(seqs);
 	if (n == limit)
 		e->turn.more = true;
+	else if (r < 0 || stays)
+		e->next_expiry_ms = e->turn.now_ms + COLLECT_REST_MS;
 	else
 		e->next_expiry_ms = INT64_MIN;	/* ask again */
-	return r;
+	return r < 0 ? r : 0;
 }
 
 /* --- progress rows ---------------------------------------------------------------------------- */

@@ -54,7 +54,8 @@ struct turn {
 	LIST(struct job *) dead;	/* drafts replaced; freed at the end */
 	int64_t job_seq, event_seq;	/* last ones given */
 	bool set_paused, paused;
-	bool purge_tombstones, purge_keys, clock_was_set;
+	bool purge_tombstones, purge_keys, put_settings, clock_was_set;
+	uint32_t refused;		/* whose change failed; or SLOT_NONE */
 	size_t submitted, dispatched;
 	bool more;			/* a bound was reached: turn again */
 };
@@ -96,6 +97,7 @@ struct engine {
 	struct engine_stats stats;
 	struct turn turn;
 	LIST(struct kept_record) records;
+	size_t set_aside;			/* jobs, since the start */
 	bool any_lost, lost[CREW_MAX];		/* workers, not yet dealt with */
 	/* what runs has a small number, its place in the workers' tables */
 	LIST(uint32_t) runs;			/* the slots on the board */
@@ -157,7 +159,7 @@ int job_dispatch(struct engine *e);
 int64_t job_running_on(void *user, unsigned worker);
 int job_record(struct engine *e, const struct kept_record *kept);
 int job_fail_internal(struct engine *e, const struct kept_record *kept);
-int job_worker_lost(struct engine *e, unsigned worker);
+int job_workers_lost(struct engine *e);
 int job_collect(struct engine *e);
 int job_recover(struct engine *e);
 /* Was the wall clock set?  Delays are durations and go on as they were. */
@@ -195,6 +197,15 @@ int engine_finish_turn(struct engine *e, int r);
 int engine_turn_whole(struct engine *e);
 void engine_show_crew(struct engine *e);
 int engine_watch_fds(struct engine *e);
+
+/* --- engine_single.c ------------------------------------------------------------------- */
+
+/* Collects, purges, writes progress, dispatches: what nobody asked for. */
+int engine_keep_house(struct engine *e);
+/* The same as engine_turn_whole, one item a transaction.  What the store
+ * refuses for its own sake is dealt with; only what may pass is a failure,
+ * and then the first *decided_out commands have their outcome. */
+int engine_turn_singly(struct engine *e, size_t *decided_out);
 
 /* --- engine_inbox.c ------------------------------------------------------------------ */
 

@@ -221,7 +221,7 @@ static void last_turn(struct engine *e)
 	     slot++) {
 		const struct job *job = board_at(e->board, slot);
 
-		if (job && job->state == JOB_RUNNING)
+		if (job && job->state == JOB_RUNNING && !job->aside)
 			r = job_write_live(e, slot, job);
 	}
 	if (r == 0 && !turn_is_empty(e))

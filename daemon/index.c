@@ -126,19 +126,24 @@ static void leave(struct index *ix, uint32_t slot, const struct job *job)
 						   : &ix->waiting, slot);
 }
 
+static bool waits(const struct job *job)
+{
+	return job && job->state == JOB_QUEUED && !job->aside;
+}
+
 int index_move(struct index *ix, uint32_t slot, const struct job *before,
 	       const struct job *after)
 {
 	int r = 0;
 
 	pthread_mutex_lock(&ix->lock);
-	if (before && before->state == JOB_QUEUED)
+	if (waits(before))
 		leave(ix, slot, before);
-	if (after && after->state == JOB_QUEUED)
+	if (waits(after))
 		r = enter(ix, slot, after);
 	if (r < 0) {
 		/* the node is there already: this cannot fail */
-		if (before && before->state == JOB_QUEUED)
+		if (waits(before))
 			(void)enter(ix, slot, before);
 		goto out;
 	}

@@ -20,6 +20,7 @@ libdaemon_la_SOURCES = \
 	%D%/engine_jobs.c \
 	%D%/engine_main.h \
 	%D%/engine_private.h \
+	%D%/engine_single.c \
 	%D%/engine_start.c \
 	%D%/engine_stats.c \
 	%D%/engine_stats.h \

@@ -31,7 +31,8 @@ void turn_begin(struct engine *e)
 	t->job_seq = e->job_seq;
 	t->event_seq = e->event_seq;
 	t->set_paused = t->purge_tombstones = t->purge_keys = false;
-	t->clock_was_set = false;
+	t->put_settings = t->clock_was_set = false;
+	t->refused = SLOT_NONE;
 	t->paused = e->paused;
 	t->submitted = t->dispatched = 0;
 	t->more = false;
@@ -229,7 +230,7 @@ bool turn_is_empty(const struct engine *e)
 
 	return t->drafts.count == 0 && t->events.count == 0 &&
 	       t->lives.count == 0 && t->keys.count == 0 && !t->set_paused &&
-	       !t->purge_tombstones && !t->purge_keys && !e->put_settings;
+	       !t->purge_tombstones && !t->purge_keys && !t->put_settings;
 }
 
 /* --- the commit ------------------------------------------------------------------- */
@@ -291,22 +292,36 @@ static int write_purges(struct engine *e)
 	return 0;
 }
 
+static uint32_t slot_of(struct engine *e, int64_t job_seq)
+{
+	return board_slot_of_seq(e->board, job_seq);
+}
+
 static int write_all(struct engine *e)
 {
 	struct turn *t = &e->turn;
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < t->drafts.count; i++)
+	for (size_t i = 0; r == 0 && i < t->drafts.count; i++) {
 		r = write_draft(e, &t->drafts.at[i]);
-	for (size_t i = 0; r == 0 && i < t->events.count; i++)
+		if (r < 0)
+			t->refused = t->drafts.at[i].slot;
+	}
+	for (size_t i = 0; r == 0 && i < t->events.count; i++) {
 		r = store_append_event(e->store, &t->events.at[i]);
-	for (size_t i = 0; r == 0 && i < t->lives.count; i++)
+		if (r < 0)
+			t->refused = slot_of(e, t->events.at[i].job_seq);
+	}
+	for (size_t i = 0; r == 0 && i < t->lives.count; i++) {
 		r = store_put_live(e->store, &t->lives.at[i]);
+		if (r < 0)
+			t->refused = slot_of(e, t->lives.at[i].job_seq);
+	}
 	for (size_t i = 0; r == 0 && i < t->keys.count; i++)
 		r = store_put_idempotency(e->store, &t->keys.at[i]);
 	if (r == 0 && t->set_paused)
 		r = store_put_meta(e->store, "queue_paused", t->paused);
-	if (r == 0 && e->put_settings)
+	if (r == 0 && t->put_settings)
 		r = engine_put_settings(e);
 	return r == 0 ? write_purges(e) : r;
 }
@@ -418,7 +433,8 @@ static void run_end(struct engine *e, const struct job *was,
 		    const struct job *now, uint32_t slot)
 {
 	if (!was || was->state != JOB_RUNNING || was->worker == 0 ||
-	    (now && now->state == JOB_RUNNING && now->run == was->run))
+	    (now && now->state == JOB_RUNNING && now->run == was->run &&
+	     !now->aside))
 		return;
 	if (LIST_ROOM(&e->free_runs))	/* else the number is not used again */
 		e->free_runs.at[e->free_runs.count++] =
@@ -442,7 +458,8 @@ static void publish_draft(struct engine *e, struct draft *draft)
 {
 	const struct job *was = board_at(e->board, draft->slot);
 	struct slot_note *note = board_note(e->board, draft->slot);
-	bool running = draft->job && draft->job->state == JOB_RUNNING;
+	bool running = draft->job && draft->job->state == JOB_RUNNING &&
+		       !draft->job->aside;
 
 	note->draft = 0;
 	run_end(e, was, draft->job, draft->slot);
@@ -579,7 +596,8 @@ void turn_publish(struct engine *e)
 		count_event(e, &t->events.at[i]);
 	for (size_t i = 0; i < t->events.count; i++)
 		log_event(&t->events.at[i]);
-	e->put_settings = false;
+	if (t->put_settings)
+		e->put_settings = false;
 	if (t->purge_tombstones)
 		e->next_tombstone_ms = INT64_MIN;
 	if (t->purge_keys || t->keys.count > 0)
@@ -593,6 +611,8 @@ void turn_undo(struct engine *e)
 {
 	struct turn *t = &e->turn;
 
+	if (t->lives.count > 0)
+		e->live_again_ms = 0;	/* its rows are still due */
 	for (size_t i = t->drafts.count; i-- > 0;) {
 		struct draft *draft = &t->drafts.at[i];
 		struct job *was = board_at(e->board, draft->slot);
@@ -603,7 +623,7 @@ void turn_undo(struct engine *e)
 		board_note(e->board, draft->slot)->draft = 0;
 		if (draft->fresh)
 			board_slot_drop(e->board, draft->slot);
-		else
+		else if (!was->aside)
 			board_thaw(e->board, draft->slot);
 		job_unref(draft->job);
 	}

@@ -84,6 +84,22 @@ class RefusedRows(Case):
                          ("error", "internal"))
         self.assertIn("record.failed", d.log())
 
+    def test_a_job_that_cannot_be_started_stops_nothing_else(self):
+        d = self.daemon
+        first = [self.submit("first") for _ in range(8)]
+        bad, good = self.submit("bad"), self.submit("good")
+        self.sql("DELETE FROM job WHERE id = '%s'" % bad)
+        self.assertEqual(d.verb(first[0], "cancel").status, 200)
+        self.assertEqual(d.state(good), "running")
+        self.assertEqual(d.state(bad), "queued")
+        self.assertIn("job.set_aside", d.log())
+        self.assertNotIn("store.failed", d.log())
+        self.assertEqual(d.get("/readyz").status, 200)
+        # a restart of the daemon forgets what is not in its database
+        self.problem(d.verb(bad, "cancel"), 500, "internal")
+        d.advance(2000)
+        self.assertEqual(d.state(good), "completed")
+
     def test_a_record_that_can_never_be_stored_is_dropped_and_told(self):
         d = self.daemon
         bad, good = self.submit("poison"), self.submit("good")
@@ -93,6 +109,8 @@ class RefusedRows(Case):
         self.assertEqual(d.state(good), "completed")
         self.assertEqual(d.state(bad), "running")
         self.assertIn("record.dropped", d.log())
+        # its worker has no job, and takes others
+        self.assertEqual(d.get("/v1/queue").json["workers"][0]["running"], 0)
         self.problem(d.verb(bad, "cancel"), 500, "internal")
         self.assertEqual(d.get("/readyz").status, 200)
         # a new life asks a worker again

@@ -6,6 +6,7 @@ UNIT_TESTS = \
 	%D%/test_channel \
 	%D%/test_clock \
 	%D%/test_engine \
+	%D%/test_engine_single \
 	%D%/test_headers \
 	%D%/test_job \
 	%D%/test_json_check \
@@ -55,6 +56,18 @@ tests_unit_test_engine_SOURCES = \
 	$(NULL)
 tests_unit_test_engine_CFLAGS = $(UNIT_CFLAGS) $(SQLITE_CFLAGS)
 tests_unit_test_engine_LDADD = libdaemon.la $(SQLITE_LIBS) $(UNIT_LIBS)
+
+tests_unit_test_engine_single_SOURCES = \
+	%D%/given_engine.c \
+	%D%/given_engine.h \
+	%D%/given_store.c \
+	%D%/given_store.h \
+	%D%/test_engine_single.c \
+	%D%/vfs_fault.c \
+	%D%/vfs_fault.h \
+	$(NULL)
+tests_unit_test_engine_single_CFLAGS = $(UNIT_CFLAGS) $(SQLITE_CFLAGS)
+tests_unit_test_engine_single_LDADD = libdaemon.la $(SQLITE_LIBS) $(UNIT_LIBS)
 
 tests_unit_test_job_SOURCES = %D%/test_job.c
 tests_unit_test_job_CFLAGS = $(UNIT_CFLAGS)
