@@ -3,7 +3,7 @@
  * Owns the published jobs, their live progress, the waiting queue's order and
  * the lists of those who wait for a job.  Only the engine (main thread)
  * changes it, and only after the commit; every thread may read.  No function
- * here touches SQLite, and only board_wait blocks. */
+ * here touches SQLite, and only board_wait and wake_wait block. */
 #ifndef DAEMON_BOARD_H
 #define DAEMON_BOARD_H
 
@@ -49,13 +49,14 @@ enum lookup board_wait(struct board *b, const uint8_t uuid[16],
 
 /* What a stream of events of some jobs waits on: one wake-up for many jobs. */
 struct wake;
-struct wake *wake_new(void);
+struct wake *wake_new(struct board *b);		/* NULL: no memory */
 void wake_free(struct wake *w);			/* also unregisters; NULL is fine */
-int board_watch(struct board *b, struct wake *w, const uint8_t uuid[16]);
+/* -ENOENT: no such job, so nothing will come of it; -ENOMEM. */
+int board_watch(struct wake *w, const uint8_t uuid[16]);
 /* Registers for every event, or only for those that end a job. */
-void board_watch_all(struct board *b, struct wake *w, bool final_only);
-/* true: something happened since the last call; false: the deadline passed
- * or the board is interrupted. */
+void board_watch_all(struct wake *w, bool final_only);
+/* true: something happened since the last call; false: the deadline passed.
+ * board_interrupt ends it, whether or not the wake watches anything. */
 bool wake_wait(struct wake *w, int64_t deadline_ms);
 bool board_interrupted(const struct board *b);	/* the daemon is draining */
 

@@ -30,6 +30,8 @@ struct wake {
 	/* on the list of those who watch all, under the ring's lock */
 	bool all, final_only;
 	struct wake *next, *prev;
+	/* on the list of all there are, under the board's wakes_lock */
+	struct wake *other_next, *other_prev;
 };
 
 /* What each look takes, of all jobs close together: with a million of them
@@ -88,6 +90,8 @@ struct board {
 	atomic_llong slots;
 	atomic_bool moving;		/* the queue: not paused, a worker lives */
 	struct ring ring;
+	pthread_mutex_t wakes_lock;
+	struct wake *wakes;		/* for the interrupt: all there are */
 	atomic_bool interrupted;
 	atomic_llong count;
 };

@@ -18,6 +18,7 @@ struct board *board_new(void)
 		pthread_mutex_init(&b->by_seq[i].lock, NULL);
 	}
 	pthread_mutex_init(&b->crew_lock, NULL);
+	pthread_mutex_init(&b->wakes_lock, NULL);
 	ring_init(&b->ring);
 	return b;
 }
@@ -40,6 +41,7 @@ void board_free(struct board *b)
 		pthread_mutex_destroy(&b->by_seq[i].lock);
 	}
 	pthread_mutex_destroy(&b->crew_lock);
+	pthread_mutex_destroy(&b->wakes_lock);
 	ring_free(&b->ring);
 	free(b->free_slots);
 	free(b);

@@ -6,18 +6,25 @@
 #include <stdlib.h>
 #include <time.h>
 
-struct wake *wake_new(void)
+struct wake *wake_new(struct board *b)
 {
 	struct wake *w = calloc(1, sizeof(*w));
 	pthread_condattr_t attr;
 
 	if (!w)
 		return NULL;
+	w->board = b;
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&w->changed, &attr);
 	pthread_condattr_destroy(&attr);
+	pthread_mutex_lock(&b->wakes_lock);
+	w->other_next = b->wakes;
+	if (w->other_next)
+		w->other_next->other_prev = w;
+	b->wakes = w;
+	pthread_mutex_unlock(&b->wakes_lock);
 	return w;
 }
 
@@ -43,6 +50,30 @@ static void watch_unlink(struct board *b, struct watch *watch)
 	pthread_mutex_unlock(board_stripe(b, watch->slot));
 }
 
+static void ring_unlink(struct ring *ring, struct wake *w)
+{
+	pthread_mutex_lock(&ring->lock);
+	if (w->next)
+		w->next->prev = w->prev;
+	if (w->prev)
+		w->prev->next = w->next;
+	else
+		ring->all = w->next;
+	pthread_mutex_unlock(&ring->lock);
+}
+
+static void wake_unlink(struct board *b, struct wake *w)
+{
+	pthread_mutex_lock(&b->wakes_lock);
+	if (w->other_next)
+		w->other_next->other_prev = w->other_prev;
+	if (w->other_prev)
+		w->other_prev->other_next = w->other_next;
+	else
+		b->wakes = w->other_next;
+	pthread_mutex_unlock(&b->wakes_lock);
+}
+
 void wake_free(struct wake *w)
 {
 	struct watch *watch, *next;
@@ -54,18 +85,9 @@ void wake_free(struct wake *w)
 		watch_unlink(w->board, watch);
 		free(watch);
 	}
-	if (w->all) {
-		struct ring *ring = &w->board->ring;
-
-		pthread_mutex_lock(&ring->lock);
-		if (w->next)
-			w->next->prev = w->prev;
-		if (w->prev)
-			w->prev->next = w->next;
-		else
-			ring->all = w->next;
-		pthread_mutex_unlock(&ring->lock);
-	}
+	if (w->all)
+		ring_unlink(&w->board->ring, w);
+	wake_unlink(w->board, w);
 	pthread_cond_destroy(&w->changed);
 	pthread_mutex_destroy(&w->lock);
 	free(w);
@@ -73,8 +95,9 @@ void wake_free(struct wake *w)
 
 /* A slot is watched, not a job: a job that takes a freed slot causes one
  * wake-up too many, never one too few. */
-int board_watch(struct board *b, struct wake *w, const uint8_t uuid[16])
+int board_watch(struct wake *w, const uint8_t uuid[16])
 {
+	struct board *b = w->board;
 	uint32_t number = board_slot_of(b, uuid);
 	struct watch *watch;
 	struct slot_head *head;
@@ -88,7 +111,6 @@ int board_watch(struct board *b, struct wake *w, const uint8_t uuid[16])
 	watch->slot = number;
 	watch->wake_next = w->watches;
 	w->watches = watch;
-	w->board = b;
 	head = board_head(b, number);
 	pthread_mutex_lock(board_stripe(b, number));
 	watch->slot_next = head->watches;
@@ -99,30 +121,26 @@ int board_watch(struct board *b, struct wake *w, const uint8_t uuid[16])
 	return 0;
 }
 
-void board_watch_all(struct board *b, struct wake *w, bool final_only)
+void board_watch_all(struct wake *w, bool final_only)
 {
-	w->board = b;
+	struct ring *ring = &w->board->ring;
+
 	w->all = true;
 	w->final_only = final_only;
-	pthread_mutex_lock(&b->ring.lock);
-	w->next = b->ring.all;
+	pthread_mutex_lock(&ring->lock);
+	w->next = ring->all;
 	if (w->next)
 		w->next->prev = w;
-	b->ring.all = w;
-	pthread_mutex_unlock(&b->ring.lock);
-}
-
-static void board_wake_slot(struct slot_head *head)
-{
-	for (struct watch *watch = head->watches; watch;
-	     watch = watch->slot_next)
-		wake_fire(watch->wake);
+	ring->all = w;
+	pthread_mutex_unlock(&ring->lock);
 }
 
 void board_wake(struct board *b, uint32_t slot)
 {
 	pthread_mutex_lock(board_stripe(b, slot));
-	board_wake_slot(board_head(b, slot));
+	for (struct watch *watch = board_head(b, slot)->watches; watch;
+	     watch = watch->slot_next)
+		wake_fire(watch->wake);
 	pthread_mutex_unlock(board_stripe(b, slot));
 }
 
@@ -133,7 +151,7 @@ bool wake_wait(struct wake *w, int64_t deadline_ms)
 	bool fired;
 
 	pthread_mutex_lock(&w->lock);
-	while (!w->fired && !(w->board && w->board->interrupted))
+	while (!w->fired && !w->board->interrupted)
 		if (pthread_cond_timedwait(&w->changed, &w->lock, &until) ==
 		    ETIMEDOUT)
 			break;
@@ -151,12 +169,10 @@ bool board_interrupted(const struct board *b)
 void board_interrupt(struct board *b)
 {
 	b->interrupted = true;
-	pthread_mutex_lock(&b->ring.lock);
-	for (struct wake *w = b->ring.all; w; w = w->next)
+	pthread_mutex_lock(&b->wakes_lock);
+	for (struct wake *w = b->wakes; w; w = w->other_next)
 		wake_fire(w);
-	pthread_mutex_unlock(&b->ring.lock);
-	for (uint32_t number = 0; number < b->next_slot; number++)
-		board_wake(b, number);
+	pthread_mutex_unlock(&b->wakes_lock);
 }
 
 static bool worth_waiting(const struct job_view *view, uint32_t version)
@@ -174,8 +190,8 @@ enum lookup board_wait(struct board *b, const uint8_t uuid[16],
 
 	if (found != LOOKUP_FOUND || !worth_waiting(view_out, version))
 		return found;
-	w = wake_new();
-	if (!w || board_watch(b, w, uuid) < 0) {
+	w = wake_new(b);
+	if (!w || board_watch(w, uuid) < 0) {
 		/* no memory, or just removed: answer with what there is */
 		wake_free(w);
 		return found;

@@ -88,14 +88,14 @@ void events_aim(struct cursor *c, const struct events_query *q)
 
 struct wake *events_wake(struct board *b, const struct events_query *q)
 {
-	struct wake *w = wake_new();
+	struct wake *w = wake_new(b);
 
 	if (!w)
 		return NULL;
 	if (q->id_count == 0)
-		board_watch_all(b, w, q->final_only);
+		board_watch_all(w, q->final_only);
 	for (size_t i = 0; i < q->uuid_count; i++)
-		if (board_watch(b, w, q->uuids[i]) == -ENOMEM) {
+		if (board_watch(w, q->uuids[i]) == -ENOMEM) {
 			wake_free(w);
 			return NULL;
 		}

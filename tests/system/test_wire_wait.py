@@ -1,4 +1,5 @@
 """Polling and waiting: GET /status, Retry-After, wait, until=change."""
+import contextlib
 import threading
 import time
 
@@ -368,6 +369,26 @@ class Drain(heygend.Case):
             self.assertIsNone(stream.event())
         self.daemon.start()
         self.assertEqual(self.daemon.job(job["id"])["result"], "pending")
+
+    def test_a_stop_wakes_those_who_wait_for_nobody(self):
+        job = self.daemon.submit(simulate=LONG)["id"]
+        self.daemon.verb(job, "cancel")
+        self.assertEqual(self.daemon.delete("/v1/jobs/" + job).status, 204)
+        with contextlib.ExitStack() as stack:
+            polls = [stack.enter_context(self.daemon.raw(self.daemon.message(
+                "GET", "/v1/events?wait=60&ids=" + ids)))
+                for ids in (job, NOBODY, "nobody")]
+            self.daemon.until_held(events=len(polls))
+            watch = heygend.Stopwatch()
+            self.daemon.stop()
+            self.assertLess(watch.seconds(), 5 * heygend.SLOW)
+            for poll in polls:
+                answer = poll.answer()
+                self.assertEqual((answer.status, answer.json["events"]),
+                                 (200, []))
+                self.assertEqual(answer.headers["preference-applied"],
+                                 "wait=60")
+        self.daemon.start()
 
 
 if __name__ == "__main__":
