@@ -287,19 +287,22 @@ static bool turn(struct engine *e)
 
 /* --- the log of the database -------------------------------------------------------------- */
 
-static void checkpoint(struct engine *e)
+static void checkpoint(struct engine *e, int64_t now)
 {
 	int64_t bytes = store_wal_bytes(e->store);
 	bool truncate = bytes > e->settings->store_wal_max_bytes;
 	int r = store_checkpoint(e->store, truncate);
 
+	e->checkpoint_at_ms = INT64_MAX;
 	if (r == -EBUSY && truncate && !e->reader_in_way) {
 		log_warning("store.reader_in_the_way", "wal_bytes=%lld",
 			    (long long)bytes);
 		e->reader_in_way = true;
 	} else if (r == 0) {
 		e->reader_in_way = false;
-		(void)store_vacuum_some(e->store, VACUUM_PAGES);
+		/* what it moved is in the log, and there may be more */
+		if (store_vacuum_some(e->store, VACUUM_PAGES) > 0)
+			e->checkpoint_at_ms = now + QUIET_MS;
 	}
 }
 
@@ -313,21 +316,28 @@ static bool commands_wait(struct engine *e)
 	return wait;
 }
 
-/* After a turn that wrote: soon, when nobody would wait for its syncs; at
- * once if the log is large. */
-static void consider_checkpoint(struct engine *e, bool wrote)
+/* More than that is not left to wait. */
+static int64_t log_limit(const struct engine *e)
+{
+	int64_t most = e->settings->store_wal_max_bytes;
+
+	return most < WAL_SOON_BYTES ? most : WAL_SOON_BYTES;
+}
+
+/* Progress alone, which nobody syncs, is no reason to sync: it waits until it
+ * is much. */
+void engine_tend_log(struct engine *e)
 {
 	int64_t now = clock_real_mono_ms();
 
-	if (wrote && e->checkpoint_at_ms == INT64_MAX)
+	if (e->changed && e->checkpoint_at_ms == INT64_MAX)
 		e->checkpoint_at_ms = now + QUIET_MS;
-	if (e->store_failing || e->checkpoint_at_ms == INT64_MAX)
+	if (e->store_failing)
 		return;
 	if ((now >= e->checkpoint_at_ms && !commands_wait(e)) ||
-	    (wrote && store_wal_pending(e->store) > WAL_SOON_BYTES)) {
-		checkpoint(e);
-		e->checkpoint_at_ms = INT64_MAX;
-	}
+	    (e->wrote && store_wal_pending(e->store) > log_limit(e)))
+		checkpoint(e, now);
+	e->wrote = e->changed = false;
 }
 
 /* --- the loop ------------------------------------------------------------------------------- */
@@ -453,7 +463,7 @@ int engine_watch_fds(struct engine *e)
 /* One pass: what came, a turn, and when to come back. */
 static int64_t pass(struct engine *e)
 {
-	int64_t crew_ms, at, event_seq = e->event_seq;
+	int64_t crew_ms, at;
 	bool more;
 
 	more = crew_receive(e->crew, TURN_RECORDS) >= TURN_RECORDS;
@@ -467,7 +477,7 @@ static int64_t pass(struct engine *e)
 		more = engine_advance_step(e);
 	crew_flush(e->crew);
 	crew_listen(e->crew, job_running_on, e);
-	consider_checkpoint(e, e->event_seq != event_seq);
+	engine_tend_log(e);
 	at = e->hooks->turned(e->hooks->user);
 	if (more)
 		return 0;

@@ -119,6 +119,8 @@ struct engine {
 	int64_t live_budget;
 	int64_t live_again_ms;			/* no more rows before */
 	int64_t checkpoint_at_ms;		/* real, or INT64_MAX */
+	bool wrote, changed;			/* since the log was tended; changed:
+						 * more than progress */
 	bool reader_in_way;
 	bool crew_changed;
 	int64_t shown_slots;			/* of all workers, on the board */
@@ -195,6 +197,9 @@ int engine_finish_turn(struct engine *e, int r);
 /* All that waits in records, lost and commands, in one transaction: 0 and
  * published, or a failure and nothing has changed. */
 int engine_turn_whole(struct engine *e);
+/* After a turn: the log of the database is copied soon, when nobody would
+ * wait for the syncs of that; at once if it is large. */
+void engine_tend_log(struct engine *e);
 void engine_show_crew(struct engine *e);
 int engine_watch_fds(struct engine *e);
 

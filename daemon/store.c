@@ -25,7 +25,7 @@ static int note_frames(void *user, sqlite3 *db, const char *name, int frames)
 	(void)db;
 	(void)name;
 	/* a commit after a complete checkpoint begins the log anew */
-	if (frames < s->wal_frames)
+	if (frames <= s->wal_frames)
 		s->wal_copied = 0;
 	s->wal_frames = frames;
 	return SQLITE_OK;

@@ -134,7 +134,8 @@ int64_t store_wal_pending(struct store *s);
 /* PASSIVE, or TRUNCATE; never waits.  0, or -EBUSY: a reader is in the way. */
 int store_checkpoint(struct store *s, bool truncate);
 /* Gives free pages back to the file system, a few at a time.  Outside a
- * transaction.  1: there are more; 0: there are none; or a failure. */
+ * transaction.  1: it did, there may be more; 0: there are none; or a
+ * failure. */
 int store_vacuum_some(struct store *s, int pages);
 /* May anything be written now?  For /readyz and for trying again. */
 int store_probe(struct store *s);

@@ -224,13 +224,17 @@ int turn_order(struct engine *e, unsigned worker, const struct order *order)
 	return 0;
 }
 
+/* Nothing, or rows of progress that are due and nothing else. */
+static bool changes_nothing(const struct turn *t)
+{
+	return t->drafts.count == 0 && t->events.count == 0 &&
+	       t->keys.count == 0 && !t->set_paused &&
+	       !t->purge_tombstones && !t->purge_keys && !t->put_settings;
+}
+
 bool turn_is_empty(const struct engine *e)
 {
-	const struct turn *t = &e->turn;
-
-	return t->drafts.count == 0 && t->events.count == 0 &&
-	       t->lives.count == 0 && t->keys.count == 0 && !t->set_paused &&
-	       !t->purge_tombstones && !t->purge_keys && !t->put_settings;
+	return changes_nothing(&e->turn) && e->turn.lives.count == 0;
 }
 
 /* --- the commit ------------------------------------------------------------------- */
@@ -354,12 +358,15 @@ int turn_commit(struct engine *e)
 		r = write_all(e);
 	if (r == 0)
 		r = store_commit(e->store);
-	if (r < 0)
+	if (r < 0) {
 		store_rollback(e->store);
-	else
-		histogram_add(&e->stats.commit, histogram_commit_s,
-			      mono_us() - began_us);
-	return r;
+		return r;
+	}
+	e->wrote = true;
+	e->changed |= !changes_nothing(&e->turn);
+	histogram_add(&e->stats.commit, histogram_commit_s,
+		      mono_us() - began_us);
+	return 0;
 }
 
 /* --- afterwards --------------------------------------------------------------------- */

@@ -254,6 +254,81 @@ START_TEST(what_cannot_be_taken_is_refused_at_the_door)
 }
 END_TEST
 
+/* One row of progress of a running job, and nothing else. */
+static void turn_of_progress(void)
+{
+	uint32_t slot = engine->live_first - 1;
+
+	board_note(engine->board, slot)->reported = true;
+	board_note(engine->board, slot)->live_written_ms = 0;
+	engine->live_again_ms = 0;
+	engine->live_budget = 1;
+	ck_assert_int_eq(engine_turn_whole(engine), 0);
+	ck_assert(engine->wrote && !engine->changed);
+}
+
+START_TEST(progress_alone_is_not_synced_and_does_not_let_the_log_grow)
+{
+	static const char *const small[] = { "store.wal_max_bytes=65536",
+					     "status.default_job=off" };
+	const struct settings *changed;
+	struct settings_error error;
+	given_engine();
+	given_jobs();
+	ck_assert_int_eq(settings_load(NULL, small, 2, &changed, &error), 0);
+	engine_set_settings(engine, changed);
+	ck_assert_int_eq(engine_turn_whole(engine), 0);
+	engine_tend_log(engine);
+	engine->checkpoint_at_ms = INT64_MAX;
+	for (int n = 0; n < 100; n++) {
+		turn_of_progress();
+		engine_tend_log(engine);
+		ck_assert_int_le(store_wal_pending(store), 65536);
+		ck_assert_int_le(store_wal_bytes(store), 2 * 65536);
+		if (store_wal_pending(store) > 0)
+			ck_assert_int_eq(engine->checkpoint_at_ms, INT64_MAX);
+	}
+	settings_unref(changed);
+	end_engine();
+}
+END_TEST
+
+START_TEST(the_log_of_a_turn_that_told_nothing_is_copied_too)
+{
+	given_engine();
+	given_jobs();
+	engine_tend_log(engine);
+	engine->checkpoint_at_ms = INT64_MAX;
+	hand_over(COMMAND_QUEUE_PAUSE);
+	ck_assert_int_eq(engine_turn_whole(engine), 0);
+	drop_commands();
+	engine_tend_log(engine);
+	ck_assert_int_ne(engine->checkpoint_at_ms, INT64_MAX);
+	end_engine();
+}
+END_TEST
+
+START_TEST(all_free_pages_go_back_while_nothing_happens)
+{
+	int rounds = 0;
+
+	given_engine();
+	given_jobs();
+	(void)given_sql("CREATE TABLE junk (a); INSERT INTO junk "
+			"VALUES (zeroblob(1000000)); DROP TABLE junk");
+	ck_assert_int_gt(given_sql("PRAGMA freelist_count"), 200);
+	do {
+		engine->checkpoint_at_ms = 0;	/* a second has passed */
+		engine_tend_log(engine);
+	} while (engine->checkpoint_at_ms != INT64_MAX && ++rounds < 20);
+	ck_assert_int_lt(rounds, 20);
+	ck_assert_int_eq(given_sql("PRAGMA freelist_count"), 0);
+	ck_assert_int_eq(store_wal_pending(store), 0);
+	drop_commands();
+	end_engine();
+}
+END_TEST
+
 int main(void)
 {
 	const struct given_loop loops[] = {
@@ -265,6 +340,10 @@ int main(void)
 		{ what_a_turn_takes_as_progress_is_what_was_seen_last, 1 },
 		{ a_turn_removes_twice_as_many_as_it_takes_in, 1 },
 		{ what_cannot_be_taken_is_refused_at_the_door, 1 },
+		{ progress_alone_is_not_synced_and_does_not_let_the_log_grow,
+		  1 },
+		{ the_log_of_a_turn_that_told_nothing_is_copied_too, 1 },
+		{ all_free_pages_go_back_while_nothing_happens, 1 },
 	};
 
 	return given_run_loops("engine", loops, sizeof(loops) / sizeof(*loops));
