@@ -1,8 +1,11 @@
 #include "daemon/http_request.h"
 
+#include "core/clock.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 
 #define LINGER_MS 1000
 #define LINGER_BYTES (1 << 20)
@@ -34,23 +37,43 @@ static bool body_receive(struct request *r, char *to, int64_t length)
 
 static bool expects_continue(struct request *r)
 {
-	const char *expect = header_get(&r->headers, HEADER_EXPECT);
 	static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
+	const char *expect;
+	size_t at = 0;
 
-	if (!expect)
-		return true;
-	if (strcasecmp(expect, "100-continue") != 0) {
+	while ((expect = header_next(&r->headers, HEADER_EXPECT, &at))) {
+		if (strcasecmp(expect, "100-continue") == 0)
+			continue;
 		reply_problem(&r->reply, 417, "expectation_failed",
 			      "Only 100-continue can be expected.");
 		return false;
 	}
-	return mg_write(r->conn, go_on, sizeof(go_on) - 1) > 0;
+	/* HTTP/1.0 knows no answer before the answer */
+	return r->headers.times[HEADER_EXPECT] == 0 ||
+	       strcmp(r->info->http_version, "1.1") != 0 ||
+	       mg_write(r->conn, go_on, sizeof(go_on) - 1) > 0;
+}
+
+#define TICK_MS 100	/* more than the two clocks differ by */
+
+/* Has the client said that no more comes?  Whoever is hung up on, when the time
+ * is over, seems to have. */
+static bool has_ended(int64_t began_ms)
+{
+	char next;
+
+	return clock_real_mono_ms() - began_ms <
+		       HTTP_BODY_DEADLINE_MS - TICK_MS &&
+	       recv(seat_socket(), &next, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
 /* Why the body was not waited for any longer. */
-static void reply_unread(struct request *r)
+static void reply_unread(struct request *r, int64_t began_ms)
 {
-	if (!seat_was_cleared()) {
+	if (!seat_was_cleared() && has_ended(began_ms)) {
+		reply_problem(&r->reply, 400, "malformed_request",
+			      "The body ended before its Content-Length.");
+	} else if (!seat_was_cleared()) {
 		reply_problem(&r->reply, 408, "timeout",
 			      "The body did not arrive within %d s.",
 			      HTTP_BODY_DEADLINE_MS / 1000);
@@ -65,7 +88,7 @@ static void reply_unread(struct request *r)
 
 bool request_read_body(struct request *r)
 {
-	int64_t length = r->unread;
+	int64_t length = r->unread, began_ms = clock_real_mono_ms();
 
 	if (length == 0)
 		return true;
@@ -87,7 +110,7 @@ bool request_read_body(struct request *r)
 		return true;
 	r->close = true;
 	r->unread = 0;		/* nothing more will be read */
-	reply_unread(r);
+	reply_unread(r, began_ms);
 	return false;
 }
 

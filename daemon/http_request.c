@@ -208,6 +208,26 @@ static bool name_has_space(const struct mg_header *header)
 	return header->value > end + 1 && end[1] == '\0';
 }
 
+/* What the library lets pass, and others would read in another way.  It has
+ * written a NUL over each byte between two lines: CR and LF are two. */
+static const char *head_fault(const struct mg_request_info *info)
+{
+	const char *end = info->http_version;
+
+	for (int i = 0; i < info->num_headers; i++) {
+		const struct mg_header *header = &info->http_headers[i];
+
+		if (name_has_space(header))
+			return "A space stands before the colon of a header.";
+		if (strpbrk(header->name, "\"(),/;<=>?@[\\]{}"))
+			return "The name of a header is none.";
+		if (header->name != end + strlen(end) + 2)
+			return "A line of the head does not end in CRLF.";
+		end = header->value;
+	}
+	return NULL;
+}
+
 static bool malformed(struct request *r, const char *detail)
 {
 	r->close = true;
@@ -218,6 +238,7 @@ static bool malformed(struct request *r, const char *detail)
 static bool take_headers(struct request *r)
 {
 	const struct mg_request_info *info = r->info;
+	const char *fault = head_fault(info);
 	struct framing framing;
 
 	for (int i = 0; i < info->num_headers; i++)
@@ -225,10 +246,8 @@ static bool take_headers(struct request *r)
 			    info->http_headers[i].value);
 	take_request_id(r);
 	r->close = client_closes(r);
-	for (int i = 0; i < info->num_headers; i++)
-		if (name_has_space(&info->http_headers[i]))
-			return malformed(r, "A space stands before the colon "
-					    "of a header.");
+	if (fault)
+		return malformed(r, fault);
 	if (!headers_are_whole(info)) {
 		if (info->num_headers < MG_MAX_HEADERS)
 			return malformed(r, "A line among the headers is none.");
@@ -251,10 +270,38 @@ static bool take_headers(struct request *r)
 	return true;
 }
 
+#define SCHEME "http://"
+
+/* What follows the host of "http://host/path"; a path itself. */
+static const char *target_path(const char *uri)
+{
+	if (!uri || strncasecmp(uri, SCHEME, strlen(SCHEME)) != 0)
+		return uri;
+	uri += strlen(SCHEME);
+	return uri + strcspn(uri, "/?");
+}
+
+/* An address with a host in it must name the one that Host names. */
+static bool admit_target(struct request *r)
+{
+	const char *uri = r->info->request_uri, *path = target_path(uri);
+	const char *host = header_get(&r->headers, HEADER_HOST);
+	size_t length = strlen(host);
+
+	if (*uri == '/')
+		return true;
+	uri += strlen(SCHEME);
+	if (path >= uri && (size_t)(path - uri) == length &&
+	    strncasecmp(uri, host, length) == 0)
+		return true;
+	return malformed(r, "The address must be a path, or one of http on "
+			    "the host that Host names.");
+}
+
 /* The path without its query; "" if it is none of ours in any case. */
 static void take_path(struct request *r)
 {
-	const char *uri = r->info->request_uri;
+	const char *uri = target_path(r->info->request_uri);
 	char path[HTTP_PATH_BYTES];
 	size_t length = uri ? strcspn(uri, "?") : 0;
 
@@ -294,10 +341,15 @@ static bool is_preflight(const struct request *r)
 /* Bodies are taken as they are. */
 static bool is_encoded(struct request *r)
 {
-	const char *encoding = header_get(&r->headers, HEADER_CONTENT_ENCODING);
+	const char *encoding;
+	size_t at = 0;
 
-	if (!encoding || *encoding == '\0' ||
-	    strcasecmp(encoding, "identity") == 0)
+	do
+		encoding = header_next(&r->headers, HEADER_CONTENT_ENCODING,
+				       &at);
+	while (encoding && (*encoding == '\0' ||
+			    strcasecmp(encoding, "identity") == 0));
+	if (!encoding)
 		return false;
 	reply_header(&r->reply, "Accept-Encoding", "identity");
 	reply_problem(&r->reply, 415, "unsupported_media_type",
@@ -373,7 +425,7 @@ static void request_run(struct request *r)
 	bool routed;
 
 	take_path(r);
-	if (!take_headers(r) || !request_admit_host(r))
+	if (!take_headers(r) || !admit_target(r) || !request_admit_host(r))
 		return;
 	request_route(r, &allow);
 	routed = r->route != NULL;
@@ -517,7 +569,8 @@ static void reject_status(struct request *r, int status)
 			      "The server failed.");
 	else
 		reply_problem(&r->reply, 400, "malformed_request",
-			      "The request is not well-formed HTTP/1.1.");
+			      "The request is not well-formed HTTP/1.1, or "
+			      "its head has more than 16 KiB.");
 }
 
 int request_reject(struct http *h, struct mg_connection *conn, int status)
@@ -539,8 +592,8 @@ int request_reject(struct http *h, struct mg_connection *conn, int status)
 	return 0;
 }
 
-/* "OPTIONS *" and absolute addresses: the library would close the connection
- * without a word. */
+/* "OPTIONS *" and absolute addresses of other ports: the library would close
+ * the connection without a word. */
 void request_orphan(struct http *h, struct mg_connection *conn)
 {
 	const struct mg_request_info *info = mg_get_request_info(conn);
@@ -565,7 +618,8 @@ void request_orphan(struct http *h, struct mg_connection *conn)
 		r->reply.status = 204;
 	} else {
 		reply_problem(&r->reply, 400, "malformed_request",
-			      "The address must be a path.");
+			      "The address must be a path, or one of http on "
+			      "the host that Host names.");
 	}
 	request_send(r);
 	request_account(r);

@@ -203,9 +203,12 @@ class Raw:
             headers.append((name, value.strip()))
         return int(match.group(1)), headers
 
-    def answer(self, head_only=False):
+    def answer(self, head_only=False, interim=None):
+        """The next final answer; the statuses before it go to interim."""
         status, headers = self.head()
         while status == 100:
+            if interim is not None:
+                interim.append(status)
             status, headers = self.head()
         named = {name.lower(): value for name, value in headers}
         body = b""
