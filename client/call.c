@@ -337,5 +337,6 @@ hg_err hg__end(hg_client *c, hg_err err)
 		hg__error_clear(&c->error);
 	else if (!c->error.message[0])
 		hg__error_say(&c->error, err, "%s", hg_strerror(err));
+	hg__wake_again(c);
 	return err;
 }

@@ -295,6 +295,17 @@ void hg_notify(hg_client *c, const char *id)
 	hg__transport_wake(c->transport);
 }
 
+void hg__wake_again(hg_client *c)
+{
+	bool noticed;
+
+	pthread_mutex_lock(&c->notices_lock);
+	noticed = c->notices_count;
+	pthread_mutex_unlock(&c->notices_lock);
+	if (noticed || atomic_load(&c->interrupted))
+		hg__transport_wake(c->transport);
+}
+
 /* --- memory and counts ----------------------------------------------------- */
 
 hg_err hg_client_save(hg_client *c, void **blob_out, size_t *size_out)

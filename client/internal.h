@@ -73,6 +73,8 @@ struct hg_client {
 	const struct hg__request *request;	/* of it; NULL: it was judged */
 	struct hg_watch *holder;	/* whose request it is; NULL: a call's */
 	struct hg_watch *watches;	/* those of the application */
+	struct hg_watch *waits;		/* the blocking ones, innermost first: a
+					 * callback may wait, too */
 	struct hg__memory *memory;
 	hg_stats stats;
 
@@ -111,6 +113,10 @@ void hg__log(hg_client *c, int level, const char *event, const char *format, ...
 	__attribute__((format(printf, 4, 5)));
 bool hg__interrupted(hg_client *c);	/* true once for each hg_interrupt() */
 
+/* hg__wake_again -- a call takes every wake-up, also one that was not for it:
+ * whoever waits around it, or after it, shall have it. */
+void hg__wake_again(hg_client *c);
+
 /* --- call.c ---------------------------------------------------------------- */
 
 /* hg__begin -- a public call starts: its details are cleared, its clock runs.
@@ -118,7 +124,7 @@ bool hg__interrupted(hg_client *c);	/* true once for each hg_interrupt() */
 hg_err hg__begin(hg_client *c);
 
 /* hg__end -- and ends: HG_OK clears the details, a failure gets a sentence if
- * it has none yet.  Returns err. */
+ * it has none yet; wakes again.  Returns err. */
 hg_err hg__end(hg_client *c, hg_err err);
 
 /* hg__send -- one request with its retries, until c->deadline_ms.  HG_OK: a 2xx

@@ -80,6 +80,8 @@ static void turn(hg_watch *w)
 	hg_client *c = w->c;
 
 	hg__transport_turn(c->transport);
+	/* behind the turn, which takes the wake-up of what comes before */
+	hg__watch_notices(c);
 	if (c->holder == w) {
 		if (!c->answer.done && hg__now_ms() >= patience_ms(w))
 			hg__expire(c);
@@ -116,7 +118,6 @@ static hg_err stopped(hg_watch *w, const char *why)
 
 static hg_err step(hg_watch *w)
 {
-	hg__watch_notices(w);
 	turn(w);
 	if (hg__interrupted(w->c))
 		return stopped(w, "interrupted");
@@ -370,10 +371,13 @@ static hg_err wait_for(hg_client *c, hg_job *const *j, size_t n, size_t until,
 		w.deadline_ms = c->deadline_ms;
 	else if (deadline_ms > 0 && deadline_ms < HG__NEVER_MS - w.next_ms)
 		w.deadline_ms = w.next_ms + deadline_ms;
+	w.next = c->waits;
+	c->waits = &w;
 	for (size_t i = 0; i < n && !err; i++)
 		err = hg__watch_join(&w, j[i], false);
 	if (!err)
 		err = loop(&w, until);
+	c->waits = w.next;
 	done_watch(&w, why_over(&w, err));
 	return err;
 }

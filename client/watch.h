@@ -86,7 +86,7 @@ struct hg_watch {
 	bool stream_end;	/* it says that all jobs are final */
 
 	int fd, timer_fd;	/* of the application's; -1: internal */
-	hg_watch *next;
+	hg_watch *next;		/* in its client's list */
 };
 
 /* --- watch.c --------------------------------------------------------------- */
@@ -115,7 +115,7 @@ void hg__watch_fail_all(hg_watch *w, hg_err err);
 /* hg__watch_senseless -- one more such answer; the third ends it. */
 void hg__watch_senseless(hg_watch *w, struct hg__entry *e);
 hg_err hg__watch_report(hg_watch *w);	/* the callbacks; HG_EINTERRUPTED */
-void hg__watch_notices(hg_watch *w);	/* what hg_notify() left */
+void hg__watch_notices(hg_client *c);	/* what hg_notify() left, to all */
 
 /* hg__watch_pace_report -- tells the pace what the handle shows, as of then. */
 void hg__watch_pace_report(hg_watch *w, struct hg__entry *e, int64_t then_ms,

@@ -409,10 +409,9 @@ static void notice(hg_watch *w, const uint64_t *hashes, size_t n)
 	}
 }
 
-void hg__watch_notices(hg_watch *w)
+void hg__watch_notices(hg_client *c)
 {
 	uint64_t hashes[HG__NOTICES];
-	hg_client *c = w->c;
 	size_t n;
 
 	pthread_mutex_lock(&c->notices_lock);
@@ -422,11 +421,11 @@ void hg__watch_notices(hg_watch *w)
 	pthread_mutex_unlock(&c->notices_lock);
 	if (!n)
 		return;
-	if (w->internal)
+	for (hg_watch *w = c->waits; w; w = w->next)
 		notice(w, hashes, n);
-	for (hg_watch *other = c->watches; other; other = other->next) {
-		notice(other, hashes, n);
-		if (other->urgent && other != w)
-			hg__watch_alarm(other);
+	for (hg_watch *w = c->watches; w; w = w->next) {
+		notice(w, hashes, n);
+		if (w->urgent)
+			hg__watch_alarm(w);
 	}
 }

@@ -177,5 +177,65 @@ class Outages(Watching):
             self.fails(s, c)
 
 
+class NoticesInCalls(Watching):
+    """A job is polled once and then believed for most of an hour; while the
+    application is in a call about another one, a webhook tells of its end."""
+
+    def given(self):
+        s = self.server(set())
+        c = self.client(s, use=H.ETA)
+        self.id = s.add(remaining_ms=3600000, submitted_at=time.strftime(
+            "%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 3600)))
+        self.other = H.Job(id=s.add())
+
+        def webhook(request):
+            if self.other.id in request.target and not self.told:
+                s.end(self.id)
+                c.notify(self.id)
+                time.sleep(0.3)	# the call takes the wake-up meanwhile
+                self.told.append(time.monotonic())
+            return False
+        self.told = []
+        s.fail = webhook
+        return s, c
+
+    def test_a_notice_during_a_call_wakes_the_watch_behind_it(self):
+        s, c = self.given()
+        ended = []
+        w = self.watch(c, lambda j: ended.append(j.id) if j.result else 0)
+        H.lib.hg_watch_add(w, self.id.encode())
+        self.run_until(w, lambda: c.events("poll.sleep"))
+        while select.select([H.lib.hg_watch_fd(w)], [], [], 0)[0]:
+            self.assertEqual(self.step(w)[0], H.OK)
+        self.assertEqual(c.refresh(self.other), H.OK)
+        self.assertTrue(select.select([H.lib.hg_watch_fd(w)], [], [], 0)[0])
+        self.run_until(w, lambda: ended)
+        self.took(self.told[0], 5)
+
+    def follow(self, act):
+        """A wait in whose callback the application does that."""
+        s, c = self.given()
+        job, acts = H.Job(id=self.id), [act]
+
+        def change(j):
+            if acts:
+                self.assertEqual(acts.pop()(s, c), H.OK)
+        self.assertEqual(c.wait(job, 30000 * SLOW, change), H.OK, c.message)
+        self.took(self.told[0], 5)
+        self.assertEqual(len(s.seen(self.id)), 2)
+
+    def test_a_notice_during_a_call_of_a_callback_ends_the_wait_around_it(
+            self):
+        self.follow(lambda s, c: c.refresh(self.other))
+
+    def test_a_notice_during_a_wait_of_a_callback_ends_the_wait_around_it(
+            self):
+        def act(s, c):
+            s.change(self.other.id, remaining_ms=500)
+            later(0.5, s.end, self.other.id)
+            return c.wait(self.other, 20000 * SLOW)
+        self.follow(act)
+
+
 if __name__ == "__main__":
     main()
