@@ -29,6 +29,7 @@ struct scan {
 	size_t open, open_max;		/* sum of seen[], and its peak */
 	uint32_t passes, pass;		/* this pass takes a part of them */
 	bool overflow;			/* more than keys[] holds */
+	const unsigned char *long_number; /* the first */
 	uint64_t seed[2];
 	uint32_t keys_count, mask;
 	uint16_t slots[SLOTS];		/* index in keys[] + 1; 0: empty */
@@ -317,6 +318,8 @@ static bool scan_number(struct scan *scan)
 		if (at == digits)
 			goto bad;
 	}
+	if (at - scan->at > JSON_CHECK_NUMBER_BYTES && !scan->long_number)
+		scan->long_number = scan->at;
 	scan->at = at;
 	return true;
 bad:
@@ -547,6 +550,7 @@ enum json_check_error json_check(const char *text, size_t bytes,
 	scan.passes = 1;
 	scan.pass = 0;
 	scan.open_max = 0;
+	scan.long_number = NULL;
 	scan.objects = 0;
 	scan.seed[0] = 0;
 	scan.seed[1] = UINT64_C(0xa0761d6478bd642f);
@@ -557,6 +561,8 @@ enum json_check_error json_check(const char *text, size_t bytes,
 		good = fail(&scan, scan.text, JSON_CHECK_TOO_LARGE);
 	else
 		good = scan_text(&scan) && (!scan.overflow || scan_parts(&scan));
+	if (good && scan.long_number)
+		good = fail(&scan, scan.long_number, JSON_CHECK_LONG_NUMBER);
 	if (good)
 		return JSON_CHECK_OK;
 	if (place_out)
@@ -595,6 +601,8 @@ const char *json_check_text(enum json_check_error error)
 		return "something stands behind the value";
 	case JSON_CHECK_TOO_LARGE:
 		return "the text is too large to be checked";
+	case JSON_CHECK_LONG_NUMBER:
+		return "this number has more than 63 characters";
 	case JSON_CHECK_ERRORS:
 		break;
 	}

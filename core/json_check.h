@@ -3,13 +3,15 @@
  * One linear pass without recursion and without allocation, to be made before
  * a more generous parser sees the text.  Accepts what RFC 8259 does, less: a
  * BOM, nesting deeper than JSON_CHECK_DEPTH_MAX, U+0000, lone surrogates and
- * two equal keys in one object ("a" and "\u0061" are equal).
+ * two equal keys in one object ("a" and "\u0061" are equal); and numbers of
+ * more characters than some parsers take.
  *
  * Keys are compared in a table of fixed size on the stack (24 KiB in all).
  * Only where more than JSON_CHECK_KEYS keys stand in the objects open at one
  * place (an object, and those around it), further passes compare them part by
- * part: one more for each 1536 such keys, at most 96, which is enough for any
- * text of 1 MiB.  The hash is seeded by the kernel, so nobody can write a text
+ * part: one for each 1536 such keys, at most 96, which is enough for any text
+ * of 1 MiB.  Should chance put too many keys into one part, then all again in
+ * twice as many, up to 192: fewer than 384 passes in all.  The hash is seeded by the kernel, so nobody can write a text
  * whose keys collide.
  *
  * Includes nothing of ours: the client library is built with it as well.  Any
@@ -21,6 +23,7 @@
 
 #define JSON_CHECK_DEPTH_MAX 32		/* arrays and objects in each other */
 #define JSON_CHECK_KEYS 2048
+#define JSON_CHECK_NUMBER_BYTES 63	/* what cJSON 1.7.15 takes */
 
 enum json_check_error {
 	JSON_CHECK_OK,
@@ -37,6 +40,7 @@ enum json_check_error {
 	JSON_CHECK_DUPLICATE,
 	JSON_CHECK_TRAILING,	/* something stands behind the value */
 	JSON_CHECK_TOO_LARGE,	/* 4 GiB, or 147 456 keys open at one place */
+	JSON_CHECK_LONG_NUMBER,	/* and nothing else is wrong in the text */
 	JSON_CHECK_ERRORS
 };
 

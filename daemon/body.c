@@ -2,6 +2,7 @@
 
 #include "core/clock.h"
 #include "core/json_check.h"
+#include "daemon/json_shorten.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -60,6 +61,23 @@ complain(const struct place *at, const char *code, const char *field,
 
 #define INVALID "invalid_field"
 
+/* The parser takes no number that is longer than some, JSON does. */
+static cJSON *parse_long(const char *text, size_t length)
+{
+	char *copy = malloc(length + 1);
+	const char *end;
+	cJSON *body;
+
+	if (!copy)
+		return NULL;
+	memcpy(copy, text, length);
+	copy[length] = '\0';
+	json_shorten(copy, length);
+	body = cJSON_ParseWithLengthOpts(copy, length, &end, false);
+	free(copy);
+	return body;
+}
+
 cJSON *body_parse(const char *text, size_t length, struct complaints *c)
 {
 	struct place at = { .complaints = c, .prefix = "" };
@@ -68,7 +86,7 @@ cJSON *body_parse(const char *text, size_t length, struct complaints *c)
 	const char *end;
 	cJSON *body;
 
-	if (error != JSON_CHECK_OK) {
+	if (error != JSON_CHECK_OK && error != JSON_CHECK_LONG_NUMBER) {
 		c->status = 400;
 		c->code = "malformed_json";
 		c->count = 1;
@@ -78,7 +96,9 @@ cJSON *body_parse(const char *text, size_t length, struct complaints *c)
 			    error == JSON_CHECK_EMPTY ? 1 : where.column);
 		return NULL;
 	}
-	body = cJSON_ParseWithLengthOpts(text, length, &end, false);
+	body = error == JSON_CHECK_LONG_NUMBER
+		       ? parse_long(text, length)
+		       : cJSON_ParseWithLengthOpts(text, length, &end, false);
 	if (!body) {
 		c->errors.failed = true;
 		return NULL;

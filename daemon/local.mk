@@ -43,6 +43,8 @@ libdaemon_la_SOURCES = \
 	%D%/http_stream.h \
 	%D%/index.c \
 	%D%/index.h \
+	%D%/json_shorten.c \
+	%D%/json_shorten.h \
 	%D%/keys.c \
 	%D%/keys.h \
 	%D%/metrics.c \

@@ -110,6 +110,9 @@ CASES = [
      H.EPROTOCOL, 1, 200, "not the JSON"),
     ("bytes_that_are_no_UTF8", ok(b'{"id":"j","result":"\xff"}'),
      H.EPROTOCOL, 1, 200, "not the JSON"),
+    ("a_number_of_64_characters", ok(
+        '{"id":"j","result":"pending","progress":0.%s}' % ("1" * 62)),
+     H.EPROTOCOL, 1, 200, "not the JSON"),
     ("an_array", ok("[1]"), H.EPROTOCOL, 1, 200, "not the JSON"),
     ("no_result", ok('{"id":"j"}'), H.EPROTOCOL, 1, 200, "not what was asked"),
     ("a_result_that_is_a_number", ok('{"id":"j","result":5}'), H.EPROTOCOL, 1,

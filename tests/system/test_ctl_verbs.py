@@ -145,6 +145,13 @@ class Submit(Frozen):
                         input='[{"title": "a"}, {"title": "b"}]')
         self.assertEqual(len(many.lines), 4)
 
+    def test_what_is_wrong_in_a_json_file_is_said_with_its_place(self):
+        for text, where in (('{"title": 1,}', "-:1:13: this character"),
+                            ('{\n"ttl_s": 1%s}' % ("0" * 63),
+                             "-:2:10: this number has more than 63")):
+            done = self.ctl("submit", "--json-file", "-", input=text, code=2)
+            self.assertIn("--json-file " + where, done.err)
+
     def test_a_thousand_and_more_are_submitted_in_batches(self):
         done = self.ctl("submit", "--count", "1200", "--not-before", "1h",
                         timeout=60)

@@ -121,6 +121,19 @@ class Submission(heygend.Case):
         self.refused(b'{"priority":1e999}', "priority")
         self.refused(b'{"max_attempts":123456789012345678901}',
                      "max_attempts")
+        self.refused(b'{"priority":1%s}' % (b"0" * 400), "priority")
+        self.refused(b'{"ttl_s":0.%s1}' % (b"0" * 70), "ttl_s")
+
+    def test_a_number_may_have_any_number_of_digits(self):
+        answer = self.daemon.post("/v1/jobs", (
+            '{"x":[-1%s,"%s"],"max_attempts":7.%se0,"simulate":'
+            '{"fail_at":0.%s1,"duration_ms":3600000%se-70}}' % (
+                "1" * 100, "1" * 100, "0" * 100, "0" * 70, "0" * 70)
+        ).encode())
+        self.assertEqual(answer.status, 202, repr(answer))
+        job = answer.json
+        self.assertEqual((job["max_attempts"], job["simulate"]["duration_ms"]),
+                         (7, 3600000))
 
     def test_all_complaints_come_at_once(self):
         problem = self.refused({"priority": 1000, "ttl_s": 0, "tags": [1]},

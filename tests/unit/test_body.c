@@ -1,6 +1,7 @@
 #include "daemon/body.h"
 
 #include <check.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,6 +40,29 @@ START_TEST(a_body_that_is_no_json_is_malformed)
 	ck_assert_ptr_null(parse("[]"));
 	ck_assert_int_eq(complaints.status, 422);
 	ck_assert_str_eq(complaints.code, "invalid_field");
+}
+END_TEST
+
+#define ZEROS "0000000000000000000000000000000000000000000000000000000000000000"
+
+START_TEST(long_numbers_are_what_they_say)
+{
+	const cJSON *all;
+
+	ck_assert_ptr_nonnull(parse("{\"\\\"" ZEROS "\":[0.5" ZEROS ",-1" ZEROS
+				    ZEROS ZEROS ZEROS ZEROS ",3" ZEROS "e-64,"
+				    "\"\\\\\",0." ZEROS ",\"1" ZEROS "\"]}"));
+	all = body->child;
+	ck_assert_str_eq(all->string, "\"" ZEROS);
+	ck_assert(cJSON_GetArrayItem(all, 0)->valuedouble == 0.5);
+	ck_assert(cJSON_GetArrayItem(all, 1)->valuedouble == -INFINITY);
+	ck_assert(cJSON_GetArrayItem(all, 2)->valuedouble == 3);
+	ck_assert_str_eq(cJSON_GetArrayItem(all, 3)->valuestring, "\\");
+	ck_assert(cJSON_GetArrayItem(all, 4)->valuedouble == 0);
+	ck_assert_str_eq(cJSON_GetArrayItem(all, 5)->valuestring, "1" ZEROS);
+	/* what else is wrong is what is wrong */
+	ck_assert_ptr_null(parse("{\"a\":1" ZEROS ",\"a\":2}"));
+	ck_assert_str_eq(complaints.code, "malformed_json");
 }
 END_TEST
 
@@ -199,6 +223,7 @@ int main(void)
 
 	tcase_add_checked_fixture(tcase, NULL, teardown);
 	tcase_add_test(tcase, a_body_that_is_no_json_is_malformed);
+	tcase_add_test(tcase, long_numbers_are_what_they_say);
 	tcase_add_test(tcase, a_submission_has_what_was_asked_and_defaults_else);
 	tcase_add_test(tcase, complaints_name_the_field_and_its_place);
 	tcase_add_test(tcase, complaints_are_bounded);

@@ -27,7 +27,10 @@ static enum json_check_error check(const char *text)
 	return check_bytes(text, strlen(text), NULL);
 }
 
+#define SIXTY "111111111111111111111111111111111111111111111111111111111111"
+
 static const char *const good[] = {
+	"[" SIXTY "123,-" SIXTY "12,0." SIXTY "1,1" SIXTY "e9]",
 	"null", "true", "false", "0", "-0", "10", "-1.5e+10", "1E-2", "0.0",
 	"1e999", "123456789012345678901234567890", "0e0", "\"\"", "\"a\"",
 	"{}", "[]", " \t\r\n{ } \n", "[ 1 , 2 ]", "{\"a\":{\"a\":{\"a\":1}}}",
@@ -122,6 +125,10 @@ static const struct {
 	{ JSON_CHECK_NUMBER, 3, "1e+ " },
 	{ JSON_CHECK_NUMBER, 1, "--1" },
 	{ JSON_CHECK_NUMBER, 1, "-.5" },
+
+	{ JSON_CHECK_LONG_NUMBER, 1, "[-" SIXTY "123]" },
+	{ JSON_CHECK_LONG_NUMBER, 3, "[1,0." SIXTY "e1,1" SIXTY "000]" },
+	{ JSON_CHECK_TRAILING, 64, "1" SIXTY "000x" },
 
 	{ JSON_CHECK_DEPTH, 32,
 	  "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]" },
