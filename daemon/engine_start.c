@@ -55,15 +55,16 @@ static int load_events(struct engine *e)
 
 static int load(struct engine *e)
 {
-	int64_t newest, paused;
+	int64_t newest, paused = 0;
 	int r = store_bounds(e->store, &e->job_seq, &e->event_seq, &newest);
 
-	if (r < 0)
+	if (r == 0)
+		r = store_meta_get(e->store, "queue_paused", &paused);
+	if (r < 0 && r != -ENOENT)
 		return r;
+	e->paused = paused != 0;
 	if (clock_is_manual() && newest != TIME_NONE)
 		clock_advance_to(newest);
-	if (store_meta_get(e->store, "queue_paused", &paused) == 0)
-		e->paused = paused != 0;
 	r = store_load(e->store, load_one, e);
 	return r < 0 ? r : load_events(e);
 }
@@ -71,11 +72,12 @@ static int load(struct engine *e)
 /* The seed of an unset one is the store's: what was drawn stays drawn. */
 static int choose_seed(struct engine *e)
 {
-	int64_t stored;
+	int64_t stored = 0;
+	int r = store_meta_get(e->store, "seed", &stored);
 
-	if (store_meta_get(e->store, "seed", &stored) == 0) {
+	if (r != -ENOENT) {
 		e->seed = stored;
-		return 0;
+		return r;
 	}
 	do
 		random_system(&e->seed, sizeof(e->seed));
@@ -120,13 +122,15 @@ static int first_meta(struct engine *e)
 		r = engine_put_settings(e);
 	if (r == 0)
 		r = store_commit(e->store);
-	if (r < 0)
+	if (r < 0) {
 		store_rollback(e->store);
+		return r;
+	}
 	log_info("simulation.seed", "seed=%lld",
 		 e->settings->simulation_seed
 			 ? (long long)e->settings->simulation_seed
 			 : (long long)e->seed);
-	return r;
+	return 0;
 }
 
 /* What an earlier life left running goes back to the queue; the job

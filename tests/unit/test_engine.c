@@ -329,6 +329,53 @@ START_TEST(all_free_pages_go_back_while_nothing_happens)
 }
 END_TEST
 
+/* The Nth read of a start fails.  false: it needs fewer. */
+static bool starts_without_read(int nth, const char *worker, uint64_t seed)
+{
+	char plan[32];
+	bool hit;
+	int r;
+
+	store = given_store();
+	/* whose pages are then not those in memory */
+	(void)given_sql("UPDATE meta SET value = value + 1 "
+			"WHERE name = 'aging_s'");
+	snprintf(plan, sizeof(plan), "read %d 1 ioerr", nth);
+	ck_assert(vfs_fault_plan(plan));
+	r = engine_new(&engine, settings, store, worker);
+	hit = vfs_fault_hits() > 0;
+	vfs_fault_plan(NULL);
+	if (r == 0) {
+		ck_assert(engine->paused);
+		ck_assert_uint_eq(engine->seed, seed);
+		engine_free(engine);
+	}
+	ck_assert_int_eq(given_sql("SELECT value FROM meta "
+				   "WHERE name = 'seed'"), seed);
+	store_close(store);
+	return hit;
+}
+
+START_TEST(a_start_that_cannot_read_fails_and_takes_nothing_for_absent)
+{
+	const char *worker;
+	uint64_t seed;
+	int nth = 1;
+
+	given_engine();
+	hand_over(COMMAND_QUEUE_PAUSE);
+	ck_assert_int_eq(engine_turn_whole(engine), 0);
+	drop_commands();
+	seed = engine->seed;
+	end_engine();
+	worker = given_engine_parts();
+	while (starts_without_read(nth, worker, seed))
+		nth++;
+	ck_assert_int_gt(nth, 3);
+	settings_unref(settings);
+}
+END_TEST
+
 int main(void)
 {
 	const struct given_loop loops[] = {
@@ -344,6 +391,8 @@ int main(void)
 		  1 },
 		{ the_log_of_a_turn_that_told_nothing_is_copied_too, 1 },
 		{ all_free_pages_go_back_while_nothing_happens, 1 },
+		{ a_start_that_cannot_read_fails_and_takes_nothing_for_absent,
+		  1 },
 	};
 
 	return given_run_loops("engine", loops, sizeof(loops) / sizeof(*loops));

@@ -12,12 +12,14 @@
 
 #define PLAN_BYTES 128
 
-enum op { OP_OPEN, OP_WRITE, OP_SYNC, OP_TRUNCATE, OP_SHM, OP_LOCK, OPS };
+enum op {
+	OP_OPEN, OP_WRITE, OP_SYNC, OP_TRUNCATE, OP_SHM, OP_LOCK, OP_READ, OPS
+};
 #define OPS_OF_DISK ((1u << OP_LOCK) - 1)
 enum what { WHAT_IOERR, WHAT_FULL, WHAT_SHORT, WHAT_DELAY };
 
 static const char *const op_names[OPS] = {
-	"open", "write", "sync", "truncate", "shm", "lock"
+	"open", "write", "sync", "truncate", "shm", "lock", "read"
 };
 
 struct plan {
@@ -195,7 +197,11 @@ static int f_close(sqlite3_file *f)
 
 static int f_read(sqlite3_file *f, void *data, int bytes, sqlite3_int64 at)
 {
-	return real_file(f)->pMethods->xRead(real_file(f), data, bytes, at);
+	int code = fault(OP_READ, SQLITE_IOERR_READ);
+
+	return code ? code
+		    : real_file(f)->pMethods->xRead(real_file(f), data, bytes,
+						    at);
 }
 
 static int f_write(sqlite3_file *f, const void *data, int bytes,

@@ -6,7 +6,8 @@
  *	OPS NTH TIMES WHAT
  *
  * OPS	comma-separated: open write sync truncate shm (growing the index of
- *	the log), or all; or lock (the writer's: ioerr finds it taken)
+ *	the log), or all; or lock (the writer's: ioerr finds it taken),
+ *	or read
  * NTH	the first such operation that is hit, counted from 1 since the plan
  *	was made
  * TIMES	how many are hit from there on; 0: all
