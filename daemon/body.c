@@ -2,6 +2,7 @@
 
 #include "core/clock.h"
 #include "core/json_check.h"
+#include "core/utf8.h"
 #include "daemon/json_shorten.h"
 
 #include <math.h>
@@ -30,6 +31,21 @@ struct place {
 	bool strict;
 };
 
+/* A name that does not fit is cut, but between two characters. */
+static void name_field(const struct place *at, const char *field, char *name,
+		       size_t size)
+{
+	size_t n = (size_t)snprintf(name, size, "%s%s", at->prefix, field);
+
+	if (n < size)
+		return;
+	n = size - 1;
+	while (n > 0 && (name[n - 1] & 0xc0) == 0x80)
+		n--;
+	if (n > 0 && utf8_bytes(name + n - 1) == 0)
+		name[n - 1] = '\0';
+}
+
 static void __attribute__((format(printf, 4, 5)))
 complain(const struct place *at, const char *code, const char *field,
 	 const char *format, ...)
@@ -41,7 +57,7 @@ complain(const struct place *at, const char *code, const char *field,
 	va_start(args, format);
 	vsnprintf(message, sizeof(message), format, args);
 	va_end(args);
-	snprintf(name, sizeof(name), "%s%s", at->prefix, field);
+	name_field(at, field, name, sizeof(name));
 	if (c->count++ == 0) {
 		c->status = 422;
 		c->code = code;

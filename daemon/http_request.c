@@ -415,7 +415,9 @@ static bool take_query(struct request *r)
 	if (query_parse(&r->query, w->query_bytes, text))
 		return true;
 	reply_problem(&r->reply, 400, "invalid_parameter",
-		      "The query is malformed.");
+		      "The query is malformed: it must be at most %d names and "
+		      "values in UTF-8, percent-encoded, without NUL.",
+		      QUERY_PARAMETERS);
 	return false;
 }
 

@@ -1,5 +1,7 @@
 #include "daemon/query.h"
 
+#include "core/utf8.h"
+
 #include <string.h>
 
 static int hex_digit(char c)
@@ -19,7 +21,7 @@ static int percent_byte(const char *digits)
 	return low < 0 || high + low == 0 ? -1 : high << 4 | low;
 }
 
-/* Decodes up to `end`, '&' or the text's end; NULL: malformed. */
+/* Decodes up to `end`, '&' or the text's end; NULL: malformed, or no UTF-8. */
 static const char *decode_piece(const char *from, char end, char **to)
 {
 	char *out = *to;
@@ -36,6 +38,8 @@ static const char *decode_piece(const char *from, char end, char **to)
 		*out++ = (char)byte;
 	}
 	*out++ = '\0';
+	if (!utf8_is_valid(*to))
+		return NULL;
 	*to = out;
 	return from;
 }

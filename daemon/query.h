@@ -21,8 +21,8 @@ struct query {
 };
 
 /* query_parse -- "a=1&b=%20": + is a space.  text NULL: an empty query.
- * False: a % that no two hex digits follow, an encoded NUL, or more than
- * QUERY_PARAMETERS. */
+ * False: a % that no two hex digits follow, an encoded NUL, what is no UTF-8
+ * when it is decoded, or more than QUERY_PARAMETERS. */
 bool query_parse(struct query *q, char *bytes, const char *text);
 
 /* The first value of a name; NULL: it is not there. */

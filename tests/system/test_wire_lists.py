@@ -134,6 +134,16 @@ class Versions(Case):
         d.post("/v1/jobs:cancel", {"ids": [past["id"], ahead["id"]]})
         d.post("/v1/queue:resume")
 
+    def test_a_query_that_is_no_utf8_is_a_bad_one(self):
+        for query in ("ids=%FF", "ids=%ed%a0%80", "x=%C3", "%C3=1"):
+            for path in ("/v1/jobs?", "/v1/events?", "/status?"):
+                self.problem(self.daemon.get(path + query), 400,
+                             "invalid_parameter")
+        self.problem(self.daemon.get("/v1/events?ids=%FF", headers={
+            "Accept": "text/event-stream"}), 400, "invalid_parameter")
+        found = self.daemon.get("/v1/jobs?ids=%C3%BC").json["jobs"]
+        self.assertEqual(found, [{"id": "\u00fc", "state": "not_found"}])
+
 
 class Queue(Case):
     settings = MANUAL

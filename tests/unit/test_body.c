@@ -1,7 +1,10 @@
 #include "daemon/body.h"
 
+#include "core/utf8.h"
+
 #include <check.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -153,6 +156,32 @@ START_TEST(unknown_fields_matter_to_the_strict_only)
 }
 END_TEST
 
+START_TEST(a_long_name_is_cut_between_two_characters)
+{
+	static const char *const ends[] = { "\xc3\xbc", "\xe2\x82\xac",
+					    "\xf0\x9f\x98\x80" };
+	struct submissions s;
+	char text[400];
+
+	for (int end = 0; end < 3; end++)
+		for (int n = 250; n < 256; n++) {
+			int bytes = (int)strlen(ends[end]);
+			int fit = (255 - n) / bytes * bytes;
+
+			snprintf(text, sizeof(text), "{\"%0*d%s%s\":1}", n, 0,
+				 ends[end], ends[end]);
+			ck_assert_ptr_nonnull(parse(text));
+			ck_assert(!submissions_of_job(body, true, &s,
+						      &complaints));
+			submissions_free(&s);
+			ck_assert(utf8_is_valid(errors()));
+			ck_assert(utf8_is_valid(text_string(&complaints.detail)));
+			ck_assert_int_eq(strcspn(errors() + strlen("{\"field\":\""),
+						 "\""), n + fit);
+		}
+}
+END_TEST
+
 START_TEST(a_patch_sets_and_unsets)
 {
 	struct patch p;
@@ -228,6 +257,7 @@ int main(void)
 	tcase_add_test(tcase, complaints_name_the_field_and_its_place);
 	tcase_add_test(tcase, complaints_are_bounded);
 	tcase_add_test(tcase, unknown_fields_matter_to_the_strict_only);
+	tcase_add_test(tcase, a_long_name_is_cut_between_two_characters);
 	tcase_add_test(tcase, a_patch_sets_and_unsets);
 	tcase_add_test(tcase, a_patch_does_not_touch_what_is_fixed);
 	tcase_add_test(tcase, ids_are_texts);

@@ -17,6 +17,9 @@ START_TEST(names_and_values_are_decoded)
 	ck_assert_str_eq(query_get(&query, ""), "d");
 	ck_assert_str_eq(query_get(&query, "e"), "");
 	ck_assert_ptr_null(query_get(&query, "f"));
+	ck_assert(query_parse(&query, bytes, "\xc3\xbc=%C3%BC&%e2%82%ac=2"));
+	ck_assert_str_eq(query_get(&query, "\xc3\xbc"), "\xc3\xbc");
+	ck_assert_str_eq(query_get(&query, "\xe2\x82\xac"), "2");
 }
 END_TEST
 
@@ -44,6 +47,7 @@ START_TEST(malformed_queries_are_refused)
 {
 	static const char *const bad[] = {
 		"a=%", "a=%2", "a=%zz", "%=1", "a=%00", "a=1&b=%g0",
+		"a=%FF", "%C3=1", "a=1&b=%ed%a0%80", "a=\xc3&b=%BC",
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
