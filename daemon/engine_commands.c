@@ -150,7 +150,7 @@ static bool replayed(struct engine *e, struct command *c, int *r)
 	return true;
 }
 
-static int remember(struct engine *e, const struct command *c)
+int command_remember(struct engine *e, const struct command *c)
 {
 	struct idempotency entry = { .created_ms = e->turn.now_ms,
 				     .digest = { c->digest[0], c->digest[1] },
@@ -577,7 +577,9 @@ int command_decide(struct engine *e, struct command *c)
 	if (c->has_key && replayed(e, c, &r))
 		return r;
 	r = decide(e, c);
-	if (r == 0 && c->has_key && c->outcome == OUTCOME_OK)
-		r = remember(e, c);
+	/* an advance has yet to succeed */
+	if (r == 0 && c->has_key && c->outcome == OUTCOME_OK &&
+	    c->kind != COMMAND_CLOCK_ADVANCE)
+		r = command_remember(e, c);
 	return r;
 }

@@ -226,6 +226,8 @@ void engine_answer_all(struct command *const *commands, size_t count);
 /* --- engine_commands.c -------------------------------------------------------------- */
 
 int command_decide(struct engine *e, struct command *c);
+/* Its success, by its Idempotency-Key, is part of this turn. */
+int command_remember(struct engine *e, const struct command *c);
 /* Drops what was put into it: the turn failed. */
 void command_reset(struct command *c);
 

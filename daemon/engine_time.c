@@ -50,11 +50,20 @@ void engine_send_clock(struct engine *e)
 	crew_set_clock(e->crew, clock_mono_ms(), clock_is_manual() ? 0 : 1);
 }
 
+static void refuse_advance(struct command *c, enum outcome outcome)
+{
+	c->outcome = outcome;
+	engine_answer(c);
+}
+
 void engine_advance_begin(struct engine *e, struct command *c)
 {
+	if (e->draining) {
+		refuse_advance(c, OUTCOME_DRAINING);
+		return;
+	}
 	if (e->advance.command) {	/* two in one turn */
-		c->outcome = OUTCOME_BUSY;
-		engine_answer(c);
+		refuse_advance(c, OUTCOME_BUSY);
 		return;
 	}
 	e->advance.command = c;
@@ -67,43 +76,52 @@ void engine_advance_abandon(struct engine *e)
 {
 	struct command *c = e->advance.command;
 
-	if (!c)
-		return;
 	e->advance.command = NULL;
-	c->outcome = OUTCOME_DRAINING;
+	if (c)
+		refuse_advance(c, OUTCOME_DRAINING);
+}
+
+/* The clock is there; only now may its key say so. */
+static void advance_end(struct engine *e)
+{
+	struct command *c = e->advance.command;
+	int r = 0;
+
+	e->advance.command = NULL;
+	c->now_ms = clock_wall_ms();
+	if (c->has_key) {
+		turn_begin(e);
+		r = engine_finish_turn(e, command_remember(e, c));
+	}
+	if (r < 0) {
+		log_error("command.failed", "kind=%d error=%s", (int)c->kind,
+			  LOG_QUOTE(store_message(e->store)));
+		c->outcome = r == -EIO ? OUTCOME_INTERNAL
+				       : OUTCOME_STORE_UNAVAILABLE;
+	}
 	engine_answer(c);
 }
 
 /* All is settled at this instant: on to the next deadline, or to the end. */
 bool engine_advance_step(struct engine *e)
 {
-	struct command *c = e->advance.command;
-	int64_t now = clock_wall_ms(), next, workers;
+	int64_t now = clock_wall_ms(), target = e->advance.target_ms;
+	int64_t next, workers;
 
-	if (!c || !crew_settled(e->crew) || e->records.count > 0 ||
-	    e->any_lost || e->store_failing)
+	if (!e->advance.command || !crew_settled(e->crew) ||
+	    e->records.count > 0 || e->any_lost || e->store_failing)
 		return false;
+	if (now >= target) {
+		advance_end(e);
+		return false;
+	}
 	next = engine_deadline_ms(e);
 	workers = crew_next_ms(e->crew);
 	if (workers < next)
 		next = workers;
-	if (now >= e->advance.target_ms && next > now) {
-		e->advance.command = NULL;
-		c->now_ms = now;
-		engine_answer(c);
-		return false;
-	}
-	if (next > e->advance.target_ms)
-		next = e->advance.target_ms;
 	if (next <= now)	/* what is due now was tried: do not stand still */
-		next = now < e->advance.target_ms ? now + 1 : now;
-	if (next == now) {
-		e->advance.command = NULL;
-		c->now_ms = now;
-		engine_answer(c);
-		return false;
-	}
-	clock_advance_to(next);
+		next = now + 1;
+	clock_advance_to(next < target ? next : target);
 	e->put_settings = true;		/* people look by this clock too */
 	engine_send_clock(e);
 	return true;

@@ -376,6 +376,130 @@ START_TEST(a_start_that_cannot_read_fails_and_takes_nothing_for_absent)
 }
 END_TEST
 
+static struct command *advance_of(const char *key)
+{
+	struct command *c = command_new(COMMAND_CLOCK_ADVANCE);
+
+	ck_assert_ptr_nonnull(c);
+	c->advance_ms = 1000;
+	c->has_key = true;
+	snprintf(c->scope, sizeof(c->scope), "POST /v1/clock:advance %s", key);
+	c->key = c->scope + 23;
+	return c;
+}
+
+static struct command *asked[2];
+static bool drain_under_way;
+static int64_t until_ms;
+
+/* Until those two, or the one, have their answer. */
+static int64_t look_at_asked(void *user)
+{
+	bool all = true;
+
+	(void)user;
+	if (drain_under_way && engine->advance.command)
+		engine_drain(engine);
+	for (int i = 0; i < 2; i++)
+		if (asked[i] && sem_trywait(&asked[i]->answered) == 0)
+			asked[i] = NULL;
+		else
+			all &= !asked[i];
+	if (all)
+		engine_quit(engine);
+	ck_assert_int_lt(clock_real_mono_ms(), until_ms);
+	return clock_real_mono_ms() + 10;
+}
+
+static void hand_in(struct command *c)
+{
+	*engine->last = c;
+	engine->last = &c->next;
+	engine->waiting++;
+}
+
+static void run_until_answered(struct command *one, struct command *other)
+{
+	struct engine_hooks hooks = { .turned = look_at_asked };
+
+	asked[0] = one;
+	asked[1] = other;
+	until_ms = clock_real_mono_ms() + 20000;
+	engine->quitting = false;
+	ck_assert_int_eq(engine_run(engine, &hooks), 0);
+}
+
+/* With this key, as if it came for the first time. */
+static bool was_replayed(const char *key, int64_t now_ms)
+{
+	struct command *c = advance_of(key);
+	bool replayed;
+
+	hand_in(c);
+	run_until_answered(c, NULL);
+	ck_assert_int_eq(c->outcome, OUTCOME_OK);
+	ck_assert_int_eq(c->now_ms, now_ms);
+	ck_assert_int_eq(clock_wall_ms(), now_ms);
+	replayed = c->replayed;
+	command_free(c);
+	return replayed;
+}
+
+START_TEST(of_two_advances_in_a_turn_only_the_one_that_is_made_is_remembered)
+{
+	struct command *made, *refused;
+
+	given_engine();
+	made = advance_of("one");
+	refused = advance_of("other");
+	hand_in(made);
+	hand_in(refused);
+	run_until_answered(made, refused);
+	ck_assert_int_eq(made->outcome, OUTCOME_OK);
+	ck_assert_int_eq(made->now_ms, GIVEN_NOW_MS + 1000);
+	ck_assert_int_eq(refused->outcome, OUTCOME_BUSY);
+	ck_assert(!was_replayed("other", GIVEN_NOW_MS + 2000));
+	ck_assert(was_replayed("one", GIVEN_NOW_MS + 2000));
+	ck_assert(was_replayed("other", GIVEN_NOW_MS + 2000));
+	command_free(made);
+	command_free(refused);
+	end_engine();
+}
+END_TEST
+
+START_TEST(an_advance_that_a_stop_cuts_short_is_not_remembered)
+{
+	struct command *c;
+
+	given_engine();
+	c = advance_of("one");
+	hand_in(c);
+	drain_under_way = true;
+	run_until_answered(c, NULL);
+	ck_assert_int_eq(c->outcome, OUTCOME_DRAINING);
+	drain_under_way = engine->draining = false;
+	ck_assert(!was_replayed("one", clock_wall_ms() + 1000));
+	command_free(c);
+	end_engine();
+}
+END_TEST
+
+START_TEST(no_advance_begins_once_the_daemon_stops)
+{
+	struct command *c;
+
+	given_engine();
+	c = advance_of("one");
+	hand_in(c);
+	engine_drain(engine);
+	run_until_answered(c, NULL);
+	ck_assert_int_eq(c->outcome, OUTCOME_DRAINING);
+	ck_assert_int_eq(clock_wall_ms(), GIVEN_NOW_MS);
+	command_free(c);
+	end_engine();
+}
+END_TEST
+
 int main(void)
 {
 	const struct given_loop loops[] = {
@@ -393,6 +517,10 @@ int main(void)
 		{ all_free_pages_go_back_while_nothing_happens, 1 },
 		{ a_start_that_cannot_read_fails_and_takes_nothing_for_absent,
 		  1 },
+		{ of_two_advances_in_a_turn_only_the_one_that_is_made_is_remembered,
+		  1 },
+		{ an_advance_that_a_stop_cuts_short_is_not_remembered, 1 },
+		{ no_advance_begins_once_the_daemon_stops, 1 },
 	};
 
 	return given_run_loops("engine", loops, sizeof(loops) / sizeof(*loops));
