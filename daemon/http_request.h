@@ -153,6 +153,9 @@ void reply_missing(struct request *r, const uint8_t uuid[16],
 struct wire_gone;
 int find_gone(struct http *h, const uint8_t uuid[16], enum lookup found,
 	      const struct job_view *view, struct wire_gone *gone);
+/* Of one that the board does not know, asked of the reader until a moment. */
+int find_removed(struct http *h, const uint8_t uuid[16], int64_t deadline_ms,
+		 struct wire_gone *gone);
 void reply_unreadable(struct request *r, int error);
 
 /* 200 or 202 with a job: ETag, Retry-After while pending, the job. */

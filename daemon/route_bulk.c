@@ -1,8 +1,10 @@
 #include "daemon/http_request.h"
 
+#include "core/clock.h"
 #include "daemon/body.h"
 #include "daemon/wire_json.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +16,8 @@ struct bulk {
 	uint8_t (*uuids)[16];		/* of those that are ids */
 	int *at;			/* their place there; -1: no id */
 	size_t known;
+	int64_t deadline_ms;		/* for the store, in all */
+	int unreadable;			/* an error; 0: it can be read */
 };
 
 static void bulk_free(struct bulk *b)
@@ -35,34 +39,56 @@ static bool bulk_sort_out(struct bulk *b)
 	return true;
 }
 
+/* What became of an id that the engine does not know.  All of them have one
+ * deadline, and a store that could not be read once is not asked again. */
+static int bulk_find(struct http *h, struct bulk *b, const uint8_t uuid[16],
+		     struct wire_gone *gone)
+{
+	int error = b->unreadable;
+
+	if (error == 0)
+		error = find_removed(h, uuid, b->deadline_ms, gone);
+	if (error < 0 && error != -ENOENT)
+		b->unreadable = error;
+	return error;
+}
+
 /* The engine knows those that are there; the store, those that were. */
-static enum outcome look_closer(struct http *h,
+static enum outcome look_closer(struct http *h, struct bulk *b,
 				const struct command_result *result)
 {
 	struct wire_gone gone;
 
-	if (result->outcome == OUTCOME_NOT_FOUND &&
-	    find_gone(h, result->uuid, LOOKUP_NONE, NULL, &gone) == 0)
+	if (result->outcome != OUTCOME_NOT_FOUND)
+		return result->outcome;
+	switch (bulk_find(h, b, result->uuid, &gone)) {
+	case 0:
 		return OUTCOME_GONE;
-	return result->outcome;
+	case -ENOENT:
+		return OUTCOME_NOT_FOUND;
+	case -ENOMEM:
+		return OUTCOME_INTERNAL;
+	default:
+		return OUTCOME_STORE_UNAVAILABLE;
+	}
 }
 
-/* The state that a job is in, or was in when it went. */
-static const char *state_of(struct http *h,
+/* The state that a job is in, or was in when it went; NULL: nobody knows. */
+static const char *state_of(struct http *h, struct bulk *b,
 			    const struct command_result *result)
 {
 	struct wire_gone gone;
 
 	if (result->job)
 		return job_state_name(result->job->state);
-	return find_gone(h, result->uuid, LOOKUP_NONE, NULL, &gone) == 0
+	return bulk_find(h, b, result->uuid, &gone) == 0
 		       ? job_state_name(gone.state) : NULL;
 }
 
-static void add_result(struct request *r, const char *id,
+static void add_result(struct request *r, struct bulk *b, const char *id,
 		       const struct command_result *result)
 {
-	enum outcome outcome = result ? look_closer(r->http, result)
+	enum outcome outcome = result ? look_closer(r->http, b, result)
 				      : OUTCOME_NOT_FOUND;
 	struct text *t = &r->reply.body;
 
@@ -72,7 +98,7 @@ static void add_result(struct request *r, const char *id,
 	text_int(t, outcome_status(outcome));
 	if (outcome == OUTCOME_OK || outcome == OUTCOME_REMOVED) {
 		text_literal(t, ",\"state\":");
-		text_json_string(t, state_of(r->http, result));
+		text_json_string(t, state_of(r->http, b, result));
 	} else {
 		text_literal(t, ",\"code\":");
 		text_json_string(t, outcome_code(outcome));
@@ -80,11 +106,12 @@ static void add_result(struct request *r, const char *id,
 	text_char(t, '}');
 }
 
-static void reply_results(struct request *r, const struct bulk *b,
+static void reply_results(struct request *r, struct bulk *b,
 			  const struct command *c)
 {
 	struct text *t = &r->reply.body;
 
+	b->deadline_ms = clock_real_mono_ms() + READER_DEADLINE_MS;
 	r->reply.type = REPLY_JSON;
 	text_literal(t, "{\"results\":[");
 	for (size_t i = 0; i < b->count; i++) {
@@ -93,7 +120,7 @@ static void reply_results(struct request *r, const struct bulk *b,
 
 		if (i > 0)
 			text_char(t, ',');
-		add_result(r, b->texts[i],
+		add_result(r, b, b->texts[i],
 			   known ? &c->results[b->at[i]] : NULL);
 	}
 	text_literal(t, "]}");

@@ -131,25 +131,29 @@ void reply_job(struct request *r, int status, const struct job_view *view)
 
 /* --- jobs that are not there -------------------------------------------------------------- */
 
+int find_removed(struct http *h, const uint8_t uuid[16], int64_t deadline_ms,
+		 struct wire_gone *gone)
+{
+	struct tombstone stone;
+	int error = reader_tombstone(h->reader, uuid, deadline_ms, &stone);
+
+	if (error < 0)
+		return error;
+	memcpy(gone->uuid, uuid, 16);
+	gone->state = stone.state;
+	gone->finished_ms = stone.finished_ms;
+	return 0;
+}
+
 int find_gone(struct http *h, const uint8_t uuid[16], enum lookup found,
 	      const struct job_view *view, struct wire_gone *gone)
 {
-	struct tombstone stone;
-	int error;
-
+	if (found != LOOKUP_GONE || !view->job)
+		return find_removed(h, uuid, clock_real_mono_ms() +
+						     READER_DEADLINE_MS, gone);
 	memcpy(gone->uuid, uuid, 16);
-	if (found == LOOKUP_GONE && view->job) {
-		gone->state = view->job->state;
-		gone->finished_ms = view->job->finished_ms;
-		return 0;
-	}
-	error = reader_tombstone(h->reader, uuid,
-				 clock_real_mono_ms() + READER_DEADLINE_MS,
-				 &stone);
-	if (error < 0)
-		return error;
-	gone->state = stone.state;
-	gone->finished_ms = stone.finished_ms;
+	gone->state = view->job->state;
+	gone->finished_ms = view->job->finished_ms;
 	return 0;
 }
 

@@ -40,6 +40,10 @@ class BrokenDisk(unittest.TestCase):
             token = page["next_page_token"]
         return jobs
 
+    def restart(self):
+        self.daemon.stop()
+        self.daemon.start()
+
     def stop(self):
         """The log has errors, and should."""
         self.daemon.stop(clean_log=False)
@@ -64,6 +68,31 @@ class BrokenDisk(unittest.TestCase):
         self.assertEqual(d.post("/v1/jobs", {}).status, 202)
         self.assertEqual(len(self.states()), 2)
         self.assertIn("store.recovered", d.log())
+        self.stop()
+
+    def bulk(self, *ids):
+        results = self.daemon.post("/v1/jobs:pause", {"ids": ids}).json
+        return [(result["status"], result.get("code", result.get("state")))
+                for result in results["results"]]
+
+    def test_a_bulk_verb_says_of_which_ids_the_store_could_not_tell(self):
+        d = self.daemon
+        job, removed = d.submit()["id"], d.submit()["id"]
+        d.verb(removed, "cancel")
+        self.assertEqual(d.delete("/v1/jobs/" + removed).status, 204)
+        nobody = removed[:-1] + ("0" if removed[-1] != "0" else "1")
+        unknown = (503, "store_unavailable")
+        self.restart()			# nothing has been read yet
+        self.plan("open 1 0 ioerr")
+        self.assertEqual(self.bulk(nobody, job, removed, "x"), [
+            unknown, (200, "paused"), unknown, (404, "job_not_found")])
+        # what all of them may take together the first has taken
+        self.plan("open 1 1 delay=5100")
+        self.assertEqual(self.bulk(removed, nobody, removed)[1:],
+                         [unknown] * 2)
+        self.plan("")
+        self.assertEqual(self.bulk(nobody, job, removed), [
+            (404, "job_not_found"), (200, "paused"), (410, "job_gone")])
         self.stop()
 
     def test_a_slow_disk_delays_changes_and_no_reading(self):
