@@ -417,25 +417,27 @@ static bool resumable(hg_watch *w)
 	return true;
 }
 
-/* Ids in the address while they fit, else all that ends on this server. */
-static void plan_stream(hg_watch *w)
+/* Ids in the address while they fit, else all that ends on this server, which
+ * takes a cursor.  false: there is none. */
+static bool plan_stream(hg_watch *w, bool cursor)
 {
 	fresh_request(w);
 	hg__buf_puts(&w->path, "/v1/events?ids=");
 	if (w->live <= HG__IDS_MAX && !put_ids(w, is_any)) {
 		if (!resumable(w))
-			return;
+			return true;
 		if (w->on_change)
 			hg__buf_puts(&w->path, "&progress=1");
 		start_stream(w, false);
-		return;
+		return true;
 	}
-	if (!synced(w))
-		return;
+	if (!cursor || !synced(w))
+		return cursor;
 	fresh_request(w);
 	hg__buf_puts(&w->path, "/v1/events?");
 	put_position(w);
 	start_stream(w, true);
+	return true;
 }
 
 static void plan_hold(hg_watch *w)
@@ -571,11 +573,8 @@ void hg__watch_plan(hg_watch *w)
 	}
 	w->urgent = false;
 	if ((c->use & HG_USE_SSE) && is_on(&c->stream) && !is_plain(c) &&
-	    may_stay(w) && !has_nameless(w) &&
-	    (cursor || w->live <= HG__IDS_MAX)) {
-		plan_stream(w);
+	    may_stay(w) && !has_nameless(w) && plan_stream(w, cursor))
 		return;
-	}
 	if ((c->use & HG_USE_HOLD) && is_on(&c->hold) && may_stay(w) &&
 	    !w->hold_not && cursor && (w->live == 1 || !has_nameless(w))) {
 		plan_hold(w);

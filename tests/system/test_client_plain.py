@@ -8,6 +8,7 @@ import json
 import threading
 import time
 import unittest
+from urllib.parse import quote
 
 import hglib as H
 from heygend import SLOW, main
@@ -141,6 +142,17 @@ class Servers(unittest.TestCase):
             self.assertEqual(self.client.wait_many([handles[0], other], 0,
                                                    30000), H.EPARTIAL)
             self.assertEqual(other.err, H.ENOTFOUND)
+
+    def test_ids_too_long_for_one_address_are_asked_for_one_by_one(self):
+        for names in (["%064x" % n for n in range(97)],
+                      ["\u00e9" * 127 + str(n) for n in range(9)]):
+            jobs = {"/status/" + quote(name): Job(0.5) for name in names}
+            self.serve(lambda p: jobs[p]() if p in jobs else 0)
+            handles = [H.Job(id=name) for name in names]
+            self.assertEqual(self.client.wait_many(handles, 0, 30000 * SLOW),
+                             H.OK, self.client.message)
+            strangers = [p for p in self.server.paths if p not in jobs]
+            self.assertLessEqual(len(strangers), 5)
 
     def test_an_estimate_and_a_retry_after_are_heeded(self):
         end = time.monotonic() + 1.5
