@@ -403,8 +403,10 @@ HG_API hg_err hg_watch_new(hg_client *c, hg_job_fn on_change, void *user,
 			   hg_watch **watch_out);
 
 /* hg_watch_add, hg_watch_drop -- by id (NULL: the one job of a plain server); no
- * I/O, the next step acts.  Adding twice is HG_OK and one job.  HG_EINVAL: a bad
- * id; HG_ENOMEM.  Dropping what is not there: HG_ENOTFOUND. */
+ * I/O, the next step acts.  Adding twice is HG_OK and one job.  One that has
+ * ended, or was lost, is asked for anew, also inside its own last report: after
+ * hg_restart() it is followed to its next end.  HG_EINVAL: a bad id; HG_ENOMEM.
+ * Dropping what is not there: HG_ENOTFOUND. */
 HG_API hg_err hg_watch_add(hg_watch *w, const char *id);
 HG_API hg_err hg_watch_drop(hg_watch *w, const char *id);
 

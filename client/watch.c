@@ -219,18 +219,22 @@ void hg_watch_free(hg_watch *w)
 hg_err hg_watch_add(hg_watch *w, const char *id)
 {
 	hg_job *j = NULL;
+	struct hg__entry *e;
 	hg_err err;
 
 	if (!w)
 		return HG_EINVAL;
 	hg__error_clear(&w->c->error);
-	if (hg__watch_find(w, id))
+	e = hg__watch_find(w, id);
+	if (e && !e->over)
 		return HG_OK;
 	err = hg_job_new(id, &j);
 	if (!err)
 		err = hg__watch_join(w, j, true);
 	if (err)
 		hg_job_free(j);
+	else if (e)	/* its end is being told, or would be old by then */
+		hg__watch_drop_entry(w, e);
 	hg__watch_alarm(w);
 	return hg__end(w->c, err);
 }

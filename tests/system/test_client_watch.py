@@ -150,6 +150,57 @@ class Watches(Watching):
         self.assertEqual((ended, s.most), ([id], 1))
 
 
+class Restarts(Watching):
+    """A job that ended, began again and is added again."""
+
+    def restart(self, s, id):
+        s.change(id, state="queued", result="pending", attempt=2)
+        later(0.3, s.end, id)
+
+    def test_a_job_restarted_in_its_last_report_is_followed_to_its_next_end(
+            self):
+        for features in ({"stream"}, {"hold"}, set()):
+            s = self.server(features)
+            c = self.client(s)
+            id, told = s.add(), []
+
+            def change(j):
+                if j.result:
+                    told.append(j.result)
+                if j.result == H.ERROR:
+                    self.restart(s, id)
+                    self.assertEqual(H.lib.hg_watch_add(w, id.encode()), H.OK)
+                    self.assertEqual(j.result, H.ERROR)
+            w = self.watch(c, change)
+            H.lib.hg_watch_add(w, id.encode())
+            later(0.2, s.end, id, "error")
+            self.assertEqual(self.run_loop(w)[:2], (H.OK, 0))
+            self.assertEqual(told, [H.ERROR, H.COMPLETED])
+
+    def test_an_end_not_yet_told_is_asked_for_again(self):
+        for restarts in False, True:
+            s = self.server({"bulk"})
+            c = self.client(s, use=H.BULK | H.ETA)
+            told = []
+
+            def change(j):
+                if j.result:
+                    told.append((j.id, j.result))
+                return j.id == "job-1" and j.result
+            w = self.watch(c, change)
+            for id in s.add(), s.add():
+                s.end(id, "error")
+                H.lib.hg_watch_add(w, id.encode())
+            self.assertEqual(self.run_loop(w)[0], H.EINTERRUPTED)
+            self.assertEqual(told, [("job-1", H.ERROR)])
+            if restarts:
+                self.restart(s, "job-2")
+            H.lib.hg_watch_add(w, b"job-2")
+            self.assertEqual(self.run_loop(w)[:2], (H.OK, 0))
+            self.assertEqual(told[1:], [
+                ("job-2", H.COMPLETED if restarts else H.ERROR)])
+
+
 class Outages(Watching):
     def fails(self, s, c):
         """A call whose four tries all fail: the circuit was closed."""
