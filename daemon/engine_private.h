@@ -52,6 +52,7 @@ struct turn {
 	LIST(struct idempotency) keys;
 	LIST(struct worker_order) orders;
 	LIST(struct job *) dead;	/* drafts replaced; freed at the end */
+	LIST(int64_t) ran_ms;		/* attempts that ended */
 	int64_t job_seq, event_seq;	/* last ones given */
 	bool set_paused, paused;
 	bool purge_tombstones, purge_keys, put_settings, clock_was_set;

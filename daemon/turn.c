@@ -182,6 +182,18 @@ int turn_remove(struct engine *e, uint32_t slot)
 	return 0;
 }
 
+/* How long the attempt took that ends now: its job may begin the next one in
+ * this very turn. */
+static int note_run(struct turn *t, const struct job *job, int64_t end_ms)
+{
+	if (job->started_ms == TIME_NONE)
+		return 0;
+	if (!LIST_ROOM(&t->ran_ms))
+		return -ENOMEM;
+	t->ran_ms.at[t->ran_ms.count++] = end_ms - job->started_ms;
+	return 0;
+}
+
 int turn_event(struct engine *e, const struct job *job, enum event_kind kind,
 	       int from, int to, int64_t at_ms, const char *detail)
 {
@@ -202,6 +214,9 @@ int turn_event(struct engine *e, const struct job *job, enum event_kind kind,
 	memcpy(event->uuid, job->uuid, sizeof(event->uuid));
 	if (detail)
 		strncat(event->detail, detail, sizeof(event->detail) - 1);
+	if (from == JOB_RUNNING &&
+	    (kind == EVENT_COMPLETED || kind == EVENT_FAILED))
+		return note_run(t, job, at_ms);
 	return 0;
 }
 
@@ -381,6 +396,7 @@ static void turn_clear(struct engine *e)
 		idempotency_clear(&t->keys.at[i]);
 	t->drafts.count = t->events.count = t->lives.count = 0;
 	t->keys.count = t->orders.count = t->dead.count = 0;
+	t->ran_ms.count = 0;
 }
 
 /* The list of running jobs, that whose live row is oldest first. */
@@ -509,19 +525,6 @@ static void log_event(const struct event *event)
 	       event->detail);
 }
 
-static void count_run(struct engine *e, const struct event *event)
-{
-	uint32_t slot = board_slot_of(e->board, event->uuid);
-	const struct job *job = slot == SLOT_NONE ? NULL
-						  : board_at(e->board, slot);
-
-	if (!job || event->from != JOB_RUNNING)
-		return;
-	if (job->started_ms != TIME_NONE)
-		histogram_add(&e->stats.job_run, histogram_job_s,
-			      (event->at_ms - job->started_ms) * 1000);
-}
-
 static void count_start(struct engine *e, const struct event *event)
 {
 	uint32_t slot = board_slot_of(e->board, event->uuid);
@@ -546,11 +549,9 @@ static void count_event(struct engine *e, const struct event *event)
 		break;
 	case EVENT_COMPLETED:
 		stat_add(&s->finished_completed, 1);
-		count_run(e, event);
 		break;
 	case EVENT_FAILED:
 		stat_add(&s->finished_error, event->final);
-		count_run(e, event);
 		break;
 	case EVENT_CANCELED:
 		stat_add(&s->finished_error, 1);
@@ -601,6 +602,9 @@ void turn_publish(struct engine *e)
 		board_wake(e->board, t->drafts.at[i].slot);
 	for (size_t i = 0; i < t->events.count; i++)
 		count_event(e, &t->events.at[i]);
+	for (size_t i = 0; i < t->ran_ms.count; i++)
+		histogram_add(&e->stats.job_run, histogram_job_s,
+			      t->ran_ms.at[i] * 1000);
 	for (size_t i = 0; i < t->events.count; i++)
 		log_event(&t->events.at[i]);
 	if (t->put_settings)
@@ -648,4 +652,5 @@ void turn_free(struct engine *e)
 	free(t->keys.at);
 	free(t->orders.at);
 	free(t->dead.at);
+	free(t->ran_ms.at);
 }

@@ -500,6 +500,50 @@ START_TEST(no_advance_begins_once_the_daemon_stops)
 }
 END_TEST
 
+static void fails_now(int i)
+{
+	uint32_t slot = running_slot(i);
+	const struct job *job = board_at(engine->board, slot);
+	struct record r = { .kind = RECORD_FAILED, .run = job->run,
+			    .slot = board_note(engine->board, slot)->run_slot,
+			    .job_seq = job->seq, .progress = 0.5,
+			    .stage = STAGE_DOWNLOAD,
+			    .error = ERROR_DOWNLOAD_FAILED,
+			    .at_ms = clock_mono_ms() };
+
+	engine_on_record(engine, job->worker, &r);
+	ck_assert_int_eq(engine_turn_whole(engine), 0);
+	board_note(engine->board, slot)->kept = 0;
+	engine->records.count = 0;
+}
+
+START_TEST(each_attempt_that_failed_counts_as_long_as_it_ran)
+{
+	static const char *const delays[] = { "jobs.restart_delay_ms=0",
+					      "jobs.restart_delay_ms=60000" };
+	const char *again[] = { "jobs.on_error=restart", delays[_i],
+				"status.default_job=off" };
+	const struct settings *changed;
+	struct settings_error error;
+	uint64_t runs = 0;
+	int i;
+
+	given_engine();
+	ck_assert_int_eq(settings_load(NULL, again, 3, &changed, &error), 0);
+	engine_set_settings(engine, changed);
+	given_jobs();
+	i = a_running_job();
+	clock_advance_to(GIVEN_NOW_MS + 3000);
+	fails_now(i);
+	for (int b = 0; b <= HISTOGRAM_BUCKETS; b++)
+		runs += engine->stats.job_run.counts[b];
+	ck_assert_uint_eq(runs, 1);
+	ck_assert_uint_eq(engine->stats.job_run.sum_us, 3000000);
+	settings_unref(changed);
+	end_engine();
+}
+END_TEST
+
 int main(void)
 {
 	const struct given_loop loops[] = {
@@ -521,6 +565,7 @@ int main(void)
 		  1 },
 		{ an_advance_that_a_stop_cuts_short_is_not_remembered, 1 },
 		{ no_advance_begins_once_the_daemon_stops, 1 },
+		{ each_attempt_that_failed_counts_as_long_as_it_ran, 2 },
 	};
 
 	return given_run_loops("engine", loops, sizeof(loops) / sizeof(*loops));
