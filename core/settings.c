@@ -403,14 +403,20 @@ static void check_durations(struct loader *loader)
 		     (long long)s->simulation_max_ms);
 }
 
-/* A connection is a descriptor, a worker a socket, and SQLite, the queue of
- * connections and the rest want theirs. */
-#define DESCRIPTORS_BESIDE 320
+/* A connection is a descriptor.  Beside them are 256 that wait in the HTTP
+ * library's queue, and those of at most 64 workers, of the database, of its
+ * readers and of the rest. */
+#define DESCRIPTORS_BESIDE 512
+
+int64_t settings_descriptors(const struct settings *settings)
+{
+	return settings->http_threads + DESCRIPTORS_BESIDE;
+}
 
 static void check_descriptors(struct loader *loader)
 {
 	const struct settings *s = loader->settings;
-	int64_t needed = s->http_threads + s->jobs_workers + DESCRIPTORS_BESIDE;
+	int64_t needed = settings_descriptors(s);
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 &&

@@ -130,6 +130,10 @@ int settings_reload(const struct settings *running, const char *path,
 const struct settings *settings_ref(const struct settings *settings);
 void settings_unref(const struct settings *settings);	/* NULL is fine */
 
+/* The descriptors that heygend needs with these settings, at most.  What a
+ * process cannot be allowed, settings_load refuses. */
+int64_t settings_descriptors(const struct settings *settings);
+
 /* settings_listen -- what http.listen says: an IPv4 address as text and a
  * port; false: it is malformed (it never is in loaded settings). */
 #define SETTINGS_ADDRESS_SIZE 16

@@ -28,9 +28,6 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-/* Descriptors beside the connections: the store, readers, workers, and what
- * waits in the HTTP library's queue. */
-#define DESCRIPTORS_BESIDE 512
 #define DRAIN_STEP_MS 50
 #define STATUS_EVERY_MS 1000
 /* What a stop takes besides draining: the last transaction, a checkpoint. */
@@ -172,7 +169,7 @@ static void block_signals(void)
 
 static int raise_descriptors(const struct settings *s)
 {
-	rlim_t need = s->http_threads + DESCRIPTORS_BESIDE;
+	rlim_t need = (rlim_t)settings_descriptors(s);
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)

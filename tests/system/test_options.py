@@ -2,7 +2,9 @@
 """heygend's command line and the files it names: what makes no sense is
 refused with a sentence and a status, before anything is begun."""
 import os
+import resource
 import shutil
+import socket
 import subprocess
 import tempfile
 import unittest
@@ -133,18 +135,37 @@ class Options(unittest.TestCase):
                 self.refused(FAILED, sentence, "--state-dir", dir,
                              "--listen", "127.0.0.1:0")
 
-    def test_more_threads_than_descriptors_is_refused(self):
-        import resource
+    def with_descriptors(self, limit, *args):
+        return subprocess.run(
+            [program("heygend"), *args], text=True, timeout=DEADLINE * SLOW,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            preexec_fn=lambda: resource.setrlimit(
+                resource.RLIMIT_NOFILE, (limit, limit)))
 
-        done = subprocess.run(
-            [program("heygend")] + self.start("--set", "http.threads=1024"),
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            timeout=DEADLINE * SLOW, preexec_fn=lambda: resource.setrlimit(
-                resource.RLIMIT_NOFILE, (600, 600)))
+    def test_more_threads_than_descriptors_is_refused(self):
+        done = self.with_descriptors(600, *self.start("--set",
+                                                      "http.threads=1024"))
         self.assertEqual((done.returncode, done.stdout), (CONFIG, ""), done)
         self.assertIn("1024", done.stderr)
         if not VALGRIND:	# it takes some for itself
             self.assertIn("600", done.stderr)
+
+    @unittest.skipIf(VALGRIND, "it keeps the hard limit")
+    def test_settings_that_are_called_good_have_descriptors_to_start(self):
+        config = self.path("ini", "[http]\nthreads = 256\n")
+        for limit, status in ((767, CONFIG), (768, 0)):
+            done = self.with_descriptors(limit, "--check-config", config)
+            self.assertEqual(done.returncode, status, done)
+        done = self.with_descriptors(767, *self.start())
+        self.assertEqual(done.returncode, CONFIG, done)
+        # it gets as far as to the port
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen(1)
+            done = self.with_descriptors(768, *self.start(
+                "--listen", "127.0.0.1:%d" % taken.getsockname()[1]))
+        self.assertEqual(done.returncode, FAILED, done)
+        self.assertIn("cannot listen", done.stderr)
 
 
 if __name__ == "__main__":

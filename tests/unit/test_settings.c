@@ -467,15 +467,15 @@ END_TEST
 
 START_TEST(more_threads_than_descriptors_are_refused)
 {
-	struct rlimit limit = { .rlim_cur = 512, .rlim_max = 512 };
+	struct rlimit limit = { .rlim_cur = 1000, .rlim_max = 1000 };
 
 	if (getenv("HG_VALGRIND"))
 		return;			/* it keeps the hard limit */
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
-	ck_assert_str_eq(refused(NULL, "http.threads=256"),
-			 "78: http.threads = 256: that needs 578 descriptors, "
-			 "and RLIMIT_NOFILE allows 512");
-	settings_unref(load_with("http.threads=190"));
+	ck_assert_str_eq(refused(NULL, "http.threads=489"),
+			 "78: http.threads = 489: that needs 1001 descriptors, "
+			 "and RLIMIT_NOFILE allows 1000");
+	settings_unref(load_with("http.threads=488"));
 }
 END_TEST
 
