@@ -13,26 +13,43 @@ MIB = 1 << 20
 CLONE_NEWNS = 0x20000
 
 
-class CannotMount(Exception):
-    """This machine does not let us; the reason."""
+class Failed(AssertionError):
+    """A command that this machine can do was not done."""
 
 
-def run(*command):
-    done = subprocess.run(command, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, check=False, timeout=60)
-    if done.returncode != 0:
-        raise CannotMount("%s: %s" % (" ".join(command),
-                                      done.stdout.decode().strip()))
+def run(*command, fine=(0,)):
+    try:
+        done = subprocess.run(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            check=False, timeout=60)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Failed("%s: %s" % (" ".join(command), error)) from None
+    said = done.stdout.decode(errors="replace").strip()
+    if done.returncode not in fine:
+        raise Failed("%s: %d, %s" % (" ".join(command), done.returncode,
+                                     said))
+    return said
 
 
 def own_namespace():
     """What is mounted from now on, nobody else sees."""
-    if os.geteuid() != 0:
-        raise CannotMount("only root may mount")
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(CLONE_NEWNS) != 0:
-        raise CannotMount("unshare: " + os.strerror(ctypes.get_errno()))
+        raise Failed("unshare: " + os.strerror(ctypes.get_errno()))
     run("mount", "--make-rprivate", "/")
+
+
+def why_not(directory):
+    """None: this process, in a namespace of its own from now on, can do here
+    whatever a Disk does.  Else the reason."""
+    if os.geteuid() != 0:
+        return "only root may mount"
+    try:
+        own_namespace()
+        Disk(os.path.join(directory, "probe"), 16).try_all()
+    except (Failed, OSError) as reason:
+        return str(reason)
+    return None
 
 
 class Disk:
@@ -42,11 +59,29 @@ class Disk:
         self.path, self.image = path, path + ".img"
         self.mounted = False
         os.makedirs(path)
-        with open(self.image, "wb") as image:
-            image.truncate(mib * MIB)
-        run("mkfs.ext4", "-q", "-m", "0", "-E", "lazy_itable_init=0",
-            self.image)
-        self.mount()
+        try:
+            with open(self.image, "wb") as image:
+                image.truncate(mib * MIB)
+            run("mkfs.ext4", "-q", "-m", "0", "-E", "lazy_itable_init=0",
+                self.image)
+            self.mount()
+        except BaseException:
+            self.remove()
+            raise
+
+    def try_all(self):
+        """Once, with nobody there; it is removed."""
+        file = os.path.join(self.path, "file")
+        try:
+            open(file, "wb").close()
+            self.freeze_files(True, file)
+            self.freeze_files(False, file)
+            self.remount("ro")
+            self.remount("rw")
+            self.give_up()
+            self.repair()
+        finally:
+            self.remove()
 
     def mount(self):
         run("mount", "-o", "loop,errors=remount-ro", self.image, self.path)
@@ -62,7 +97,7 @@ class Disk:
         if self.mounted:
             try:
                 self.unmount()
-            except CannotMount:		# somebody still has files open
+            except Failed:		# somebody still has files open
                 run("umount", "--lazy", self.path)
         if os.path.exists(self.image):
             os.unlink(self.image)
@@ -123,9 +158,7 @@ class Disk:
     def give_up(self):
         """As after an error on the device: ext4 makes itself read-only, also
         for who has files open, and stays so until it is mounted again."""
-        device = subprocess.run(
-            ["findmnt", "-n", "-o", "SOURCE", self.path], check=True,
-            stdout=subprocess.PIPE, timeout=60).stdout.decode().strip()
+        device = run("findmnt", "-n", "-o", "SOURCE", self.path)
         with open("/sys/fs/ext4/%s/trigger_fs_error" %
                   os.path.basename(device), "w") as trigger:
             trigger.write("proof")
@@ -133,8 +166,5 @@ class Disk:
     def repair(self):
         """Unmounts, checks and mounts it."""
         self.unmount()
-        done = subprocess.run(["fsck.ext4", "-p", self.image], check=False,
-                              stdout=subprocess.DEVNULL, timeout=60)
-        if done.returncode > 1:		# 1: errors were corrected
-            raise CannotMount("fsck: %d" % done.returncode)
+        run("fsck.ext4", "-p", self.image, fine=(0, 1))	# 1: was corrected
         self.mount()

@@ -29,6 +29,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, os.pardir, "system"))
 sys.path.insert(0, HERE)
 import flat  # noqa: E402
+from crash import say_failed  # noqa: E402
 from heygend import Daemon, program, until  # noqa: E402
 from hours_load import (  # noqa: E402
     MEAN_RUN_S, STEP_S, Load, Wire, jobs_of)
@@ -236,6 +237,10 @@ class Hours:
 
     def advance(self, seconds):
         begun = time.monotonic()
+        if begun - self.begun > self.seconds:
+            raise Wrong("%d s are over at %d:%02d with %d jobs" % (
+                self.seconds, self.at_s // HOUR_S, self.at_s // 60 % 60,
+                self.submitted))
         self.wire.ask("POST", "/v1/clock:advance", {"ms": seconds * 1000})
         self.longest_s = max(self.longest_s, time.monotonic() - begun)
         self.at_s += seconds
@@ -266,10 +271,6 @@ class Hours:
         print("hours: " + flat.row_text(self.at_s, row), flush=True)
 
     def step(self, step):
-        if time.monotonic() - self.begun > self.seconds:
-            raise Wrong("%d s are over at %d:%02d with %d jobs" % (
-                self.seconds, self.at_s // HOUR_S, self.at_s // 60 % 60,
-                self.submitted))
         fresh = self.submit(step)
         self.decide(step, fresh)
         self.look(fresh)
@@ -351,11 +352,16 @@ class Hours:
 
     def check_each(self):
         """Every job ended once for each of its lives."""
+        one_more = bytes((n + 1) & 255 for n in range(256))
+        if self.ends.seen[1:] != self.lives[1:].translate(one_more):
+            self.find_each()
+        agree("ends", self.ends.count, self.jobs + self.done["restarted"])
+
+    def find_each(self):
         for seq in range(1, self.jobs + 1):
             if self.ends.seen[seq] != 1 + self.lives[seq]:
                 raise Wrong("job %d had %d lives and ended %d times" % (
                     seq, 1 + self.lives[seq], self.ends.seen[seq]))
-        agree("ends", self.ends.count, self.jobs + self.done["restarted"])
 
     def check_store(self):
         for table in ("job", "job_tag", "live", "event", "tombstone"):
@@ -422,9 +428,9 @@ def main():
     hours = Hours(args.jobs, args.seconds, args.seed)
     try:
         print("hours: " + hours.run())
-    except AssertionError as wrong:
-        print("hours: FAILED, --seed %s --jobs %d: %s" % (
-            args.seed, args.jobs, wrong))
+    except Exception as error:		# pylint: disable=broad-except
+        say_failed("hours", "--seed %s --jobs %d" % (args.seed, args.jobs),
+                   error)
         if hours.daemon.process is not None:
             print("# " + "\n# ".join(hours.daemon.log().splitlines()[-30:]))
         sys.exit(1)

@@ -1,27 +1,42 @@
 # Proofs: runs that could refute a promise, not part of check.  Each is bounded
-# by PROOF_SECONDS and says its seed; SEED=N repeats it.  One that has not done
-# all its rounds by then has proven nothing.
+# in time and says its seed; SEED=N repeats it.  One that has not done all its
+# rounds by then has proven nothing.  One that cannot be tried here, or not all
+# of it, ends with 77 and appends its name to the file $PROOF_SKIPPED.
 PROOF_SECONDS = 600
 PROOF_KILLS = 1000
+PROOF_KILLS_SECONDS = 1500
 PROOF_STEPS = 400
 PROOF_CLIENTS = 32
 SEED =
 PROOF_CRASH = $(AM_TESTS_ENVIRONMENT) \
 	python3 $(top_srcdir)/tests/system/crash.py \
-	--rounds $(PROOF_KILLS) --seconds $(PROOF_SECONDS) \
+	--rounds $(PROOF_KILLS) --seconds $(PROOF_KILLS_SECONDS) \
 	--clients $(PROOF_CLIENTS) $(SEED:%=--seed %)
 
 PROOFS = proof-daemon proof-worker proof-disk proof-store proof-clock \
 	proof-crowd proof-hours
 .PHONY: proof $(PROOFS)
 proof: all
-	@failed=; for proof in $(PROOFS); do \
-		$(MAKE) $(AM_MAKEFLAGS) $$proof || failed="$$failed $$proof"; \
+	@PROOF_SKIPPED=`mktemp` || exit 1; export PROOF_SKIPPED; \
+	trap 'rm -f "$$PROOF_SKIPPED"' EXIT; trap 'exit 1' HUP INT TERM; \
+	held= failed= skipped=; for proof in $(PROOFS); do \
+		: > "$$PROOF_SKIPPED"; \
+		if $(MAKE) $(AM_MAKEFLAGS) $$proof; then \
+			held="$$held $$proof"; \
+		elif test -s "$$PROOF_SKIPPED"; then \
+			skipped="$$skipped `cat "$$PROOF_SKIPPED"`"; \
+		else \
+			failed="$$failed $$proof"; \
+		fi; \
 	done; \
+	all=all; \
+	said="$${held:- nothing}$${skipped:+; skipped, so not shown:$$skipped}"; \
 	if test "$$failed"; then \
-		echo "proof: does not hold, or not shown:$$failed"; exit 1; \
+		echo "proof: does NOT hold, or was cut short:$$failed; hold:$$said"; \
+		exit 1; \
 	fi; \
-	echo 'proof: all hold: $(PROOFS)'
+	test -z "$$skipped" || all=these; \
+	echo "proof: $$all hold:$$said"
 proof-daemon: all
 	@$(PROOF_CRASH) --victim daemon
 proof-worker: all

@@ -16,13 +16,14 @@ import random
 import re
 import signal
 import sys
+import tempfile
 import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "system"))
 import disk  # noqa: E402
-from crash import CHANGES, Arena  # noqa: E402
+from crash import CHANGES, Arena, say_failed, skip  # noqa: E402
 from crash_check import Wrong  # noqa: E402
 from crash_clients import REFUSED, Http, Unknown  # noqa: E402
 from heygend import alive, preload, until  # noqa: E402
@@ -107,7 +108,7 @@ class SickArena(Arena):
         self.given_seed = seed
         try:
             self.disk = disk.Disk(os.path.join(self.daemon.dir, "disk"))
-        except disk.CannotMount:
+        except BaseException:
             self.daemon.remove()
             raise
         self.daemon.settings["store.state_dir"] = os.path.join(
@@ -464,21 +465,19 @@ def main():
     args = parser.parse_args()
     parts = [part for name in args.parts or PARTS for part in PARTS[name]]
     print("store: seed %s" % args.seed, flush=True)
-    try:
-        disk.own_namespace()
-    except disk.CannotMount as reason:
-        print("store: skipped: %s" % reason)
-        return
+    with tempfile.TemporaryDirectory(prefix="heygend-disk-") as directory:
+        reason = disk.why_not(directory)
+    if reason:
+        print("store: skipped: %s" % reason, flush=True)
+        skip("proof-store")
     for part in parts:
         try:
             arena = part(args.seed, args.clients)
             print("store: " + arena.run(0, args.seconds / len(parts)),
                   flush=True)
-        except disk.CannotMount as reason:
-            print("store: disk %s: skipped: %s" % (part.name, reason))
-        except (AssertionError, Unknown) as wrong:
-            print("store: FAILED, --seed %s, disk %s: %s" % (
-                args.seed, part.name, wrong))
+        except Exception as error:	# pylint: disable=broad-except
+            say_failed("store", "--seed %s, disk %s" % (
+                args.seed, part.name), error)
             sys.exit(1)
 
 

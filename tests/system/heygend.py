@@ -306,6 +306,7 @@ class Daemon:
         self.args, self.env = list(args), dict(env or {})
         self.process = None
         self.port = None
+        self.clean_bytes = 0		# of the log: errors were looked for
 
     def __enter__(self):
         try:
@@ -405,10 +406,11 @@ class Daemon:
         until(lambda: not any(alive(pid) for pid in children),
               "that no worker is left")
         if clean_log:
-            errors = self.log_errors()
+            errors = self.log_errors(self.clean_bytes)
             if errors:
                 raise AssertionError("the log has errors:\n" +
                                      "\n".join(errors))
+            self.clean_bytes = os.path.getsize(self.log_path)
 
     def wait(self, status=None):
         """Waits for the end; status: what it must be."""
@@ -446,14 +448,15 @@ class Daemon:
         if self.own_dir:
             shutil.rmtree(self.dir, ignore_errors=True)
 
-    def log(self):
+    def log(self, since=0):
         """Its whole lines: the last one may be half written."""
-        with open(self.log_path, errors="replace") as log:
-            text = log.read()
-        return text[:text.rfind("\n") + 1]
+        with open(self.log_path, "rb") as log:
+            log.seek(since)
+            data = log.read()
+        return data[:data.rfind(b"\n") + 1].decode(errors="replace")
 
-    def log_errors(self):
-        return [line for line in self.log().splitlines()
+    def log_errors(self, since=0):
+        return [line for line in self.log(since).splitlines()
                 if LOG_ERROR.search(line)]
 
     # --- HTTP ---------------------------------------------------------------

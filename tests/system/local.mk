@@ -25,6 +25,7 @@ SYSTEM_TESTS = \
 	%D%/test_model.py \
 	%D%/test_notify.py \
 	%D%/test_package.py \
+	%D%/test_proofs.py \
 	%D%/test_proxy.py \
 	%D%/test_service.py \
 	%D%/test_settings.py \
