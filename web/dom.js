@@ -74,9 +74,11 @@ export const sleep = (ms, signal) => new Promise((resolve) => {
 		resolve();
 		return;
 	}
-	const timer = setTimeout(resolve, ms);
-	signal?.addEventListener("abort", () => {
+	const end = () => {
 		clearTimeout(timer);
+		signal?.removeEventListener("abort", end);	// it may live for days
 		resolve();
-	}, { once: true });
+	};
+	const timer = setTimeout(end, ms);
+	signal?.addEventListener("abort", end);
 });

@@ -209,6 +209,35 @@ test("without a stream the page asks, and takes the stream when it can", async (
 	await rowIn(page, next.id, "completed");
 });
 
+test("a page that asks for hours leaves nothing behind each time", async () => {
+	const daemon = await Daemon.start();
+	const page = await open(daemon, "/", { prepare: async (context) => {
+		await context.addInitScript(() => {
+			window.slept = 0;
+			window.listening = 0;
+			const { addEventListener, removeEventListener } =
+				AbortSignal.prototype;
+			AbortSignal.prototype.addEventListener = function(...all) {
+				window.slept++;
+				window.listening++;
+				addEventListener.apply(this, all);
+			};
+			AbortSignal.prototype.removeEventListener = function(...all) {
+				window.listening--;
+				removeEventListener.apply(this, all);
+			};
+		});
+		await context.route("**/v1/events*", (route) => route.fulfill(
+			{ status: 503, headers: { "Retry-After": "60" },
+				contentType: "application/problem+json",
+				body: '{"status":503,"detail":"No room.","code":"busy"}' }));
+	} });
+	await connected(page, "polling");
+	await until(() => page.evaluate(() => window.slept >= 3),
+		"that it has asked three times");
+	equal(await page.evaluate(() => window.listening), 1, "listeners");
+});
+
 test("what happens while a page of jobs is under way is not lost", async () => {
 	const daemon = await Daemon.start();
 	let asked = 0;
