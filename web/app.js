@@ -21,6 +21,7 @@ const DRAW_MS = 100;		// rows that only changed
 const SHIFT_MS = 500;		// rows that came or went
 const BULK_MAX = 1000;
 const PULSE_MS = 5000;		// for the smallest of all answers
+const LOCKED_MS = 60000;	// until a refused key is tried again
 
 const selected = new Set();
 const gone = new Set();		// removed while their rows may have the focus
@@ -28,7 +29,7 @@ const dirty = new Set();
 let shifted = false;
 let queue = null;
 let busyUntil = 0;
-let locked = false;
+let lockedAt = null;		// when the key was refused; null: none was
 
 const list = new List((structure, id) => {
 	if (structure)
@@ -200,6 +201,7 @@ async function loadRows(anew) {
 async function refreshQueue() {
 	queue = await get("/v1/queue", { timeout_ms: PULSE_MS });
 	feed.heard = Date.now();
+	unlock();
 	showQueue(queue);
 	counts.show(queue.counts);
 	waterline.sample(queue.counts);
@@ -258,7 +260,7 @@ function showConnection() {
 	const badge = $("#connection");
 	const { state } = feed;
 	setAttr(badge, "data-state", state);
-	setText($("span", badge), locked && state === "connecting"
+	setText($("span", badge), lockedAt !== null && state === "connecting"
 		? "waiting for the key" : state);
 	setAttr(badge, "title", state === "polling"
 		? "No stream of events to be had: asking every 2 seconds" : null);
@@ -488,13 +490,25 @@ function openList(query) {
 
 // --- the key -----------------------------------------------------------------
 
-function wantKey(refusal) {
-	locked = true;
-	showConnection();
+function wantKey(why) {
 	setHidden($("#key-button"), false);
-	setText($("#key-refusal"), refusal?.message ?? "");
+	setText($("#key-refusal"), why);
 	if (!$("#key").open && !$("#ask").open)
 		$("#key").showModal();
+}
+
+function keyRefused(refusal) {
+	lockedAt = performance.now();
+	showConnection();
+	wantKey(refusal.message);
+}
+
+// Also without a new key: a refusal may have been a passing one.
+function unlock() {
+	if (lockedAt === null)
+		return;
+	lockedAt = null;
+	showConnection();
 }
 
 function keyGiven(event) {
@@ -505,8 +519,7 @@ function keyGiven(event) {
 	else
 		key.drop();
 	input.value = "";
-	locked = false;
-	showConnection();
+	unlock();
 	setHidden($("#key-button"), !value);
 	feed.again();
 	reload(true);
@@ -520,7 +533,8 @@ async function beat() {
 		const idle = document.hidden ||
 			(!queue?.counts.running && performance.now() > busyUntil);
 		await sleep(idle ? IDLE_MS : BEAT_MS);
-		if (feed.state !== "live" || locked)
+		if (feed.state !== "live" || (lockedAt !== null &&
+				performance.now() < lockedAt + LOCKED_MS))
 			continue;
 		try {
 			await Promise.all([refreshQueue(),
@@ -579,7 +593,7 @@ function listen() {
 	on("#queue-toggle", "click", toggleQueue);
 	on("#new-form", "submit", submit);
 	on("#key form", "submit", keyGiven);
-	on("#key-button", "click", () => wantKey(null));
+	on("#key-button", "click", () => wantKey(""));
 	addEventListener("hashchange", () => route(true));
 	addEventListener("online", () => feed.wake());
 	addEventListener("offline", () => feed.doubt());
@@ -587,7 +601,7 @@ function listen() {
 		if (!document.hidden && feed.state === "live")
 			reload();
 	});
-	onKeyRefused(wantKey);
+	onKeyRefused(keyRefused);
 }
 
 listen();

@@ -370,6 +370,67 @@ test("a refusal of a key that was replaced meanwhile asks for none", async () =>
 	equal(await page.locator("#key").isVisible(), false, "asked again");
 });
 
+// The counts, the workers and the plot are asked for again and again.
+async function beats(page) {
+	let asked = 0;
+	const count = (request) => {
+		asked += request.url().endsWith("/v1/queue");
+	};
+	page.on("request", count);
+	await until(() => asked >= 3, "that it goes on asking");
+	page.off("request", count);
+}
+
+test("a refused key that is taken later needs nobody to give it again", async () => {
+	const daemon = await Daemon.start();
+	let refused = true;
+	const page = await open(daemon, "/", { prepare: (context) =>
+		context.route("**/v1/*", (route) => (refused
+			? route.fulfill({ status: 401,
+				contentType: "application/problem+json",
+				body: '{"status":401,"detail":"No.","code":"key"}' })
+			: route.continue())) });
+	await page.getByText("waiting for the key").waitFor();
+	await page.keyboard.press("Escape");
+	refused = false;
+	// the network came back: no need to wait for a minute
+	await page.evaluate(() => dispatchEvent(new Event("online")));
+	await connected(page);
+	await daemon.submit({ simulate: { duration_ms: 600000 } });
+	await beats(page);
+});
+
+test("a key refused beside a stream that goes on is tried again", async () => {
+	const daemon = await Daemon.start();
+	const page = await open(daemon, "/", { prepare: (context) =>
+		context.addInitScript(() => {
+			const now = performance.now.bind(performance);
+			window.later_ms = 0;
+			performance.now = () => now() + window.later_ms;
+		}) });
+	await connected(page);
+	await page.route("**/v1/queue", (route) => route.fulfill({ status: 401,
+		contentType: "application/problem+json",
+		body: '{"status":401,"detail":"No.","code":"key"}' }));
+	await page.locator("#key").waitFor();
+	await page.keyboard.press("Escape");
+	await page.unroute("**/v1/queue");
+	await page.evaluate(() => { window.later_ms = 60000; });
+	await beats(page);
+	equal(await page.locator("#connection").innerText(), "live", "the badge");
+});
+
+test("the question for another key, put away, changes nothing", async () => {
+	const daemon = await guarded();
+	const page = await open(daemon);
+	await giveKey(page, KEY);
+	await connected(page);
+	await page.locator("#key-button").click();
+	await page.locator("#key").waitFor();
+	await page.keyboard.press("Escape");
+	await beats(page);
+});
+
 test("the key is asked for, refused, used, and kept for the tab", async () => {
 	const daemon = await guarded();
 	const page = await open(daemon);
