@@ -9,6 +9,7 @@ import { ENDS, clock, count } from "./words.js";
 const WINDOW_MS = 300000;
 const BIN_MS = 5000;
 const GAP_MS = 15000;		// longer without a sample: nothing is drawn
+const SKEW_MS = 15000;		// twice this, and a clock that was wrong is forgotten
 const KEPT = "heygend-waterline";
 const ABOVE = 104;
 const BELOW = 44;
@@ -36,7 +37,8 @@ const emptyBin = () => ({ completed: 0, error: 0, canceled: 0 });
 export class Waterline {
 	#samples = [];		// { at, queued, running, paused }
 	#bins = new Map();	// number of the bin -> ends in it
-	#skew = Infinity;	// our clock minus the server's
+	#skews = [Infinity, Infinity];	// our clock minus the server's, lately
+	#skewsSince = 0;
 	#gutter = 0;
 	#width = 0;		// of the five minutes, without the gutter
 	#pointer = null;	// px from the left; null: now
@@ -124,21 +126,38 @@ export class Waterline {
 		const now = Date.now();
 		this.#samples.push({ at: now, queued: counts.queued ?? 0,
 			running: counts.running ?? 0, paused: counts.paused ?? 0 });
-		while (this.#samples[0].at < now - WINDOW_MS - GAP_MS)
-			this.#samples.shift();
-		for (const number of this.#bins.keys())
-			if (number * BIN_MS < now - WINDOW_MS - BIN_MS)
-				this.#bins.delete(number);
+		this.#forget(now);
 		this.draw();
+	}
+
+	// What is past, and what will be once more: our clock was set back.
+	#forget(now) {
+		this.#samples = this.#samples.filter((p) => p.at <= now &&
+			p.at >= now - WINDOW_MS - GAP_MS);
+		for (const number of this.#bins.keys())
+			if (number * BIN_MS > now ||
+					number * BIN_MS < now - WINDOW_MS - BIN_MS)
+				this.#bins.delete(number);
 	}
 
 	ended(state, at) {
 		const time = Date.parse(at);
-		this.#skew = Math.min(this.#skew, Date.now() - time);
-		const number = Math.floor((time + this.#skew) / BIN_MS);
+		const number = Math.floor((time + this.#skew(time)) / BIN_MS);
 		const bin = this.#bins.get(number) ?? emptyBin();
 		bin[state]++;
 		this.#bins.set(number, bin);
+	}
+
+	// The least that was seen lately: what comes late has waited on its way.
+	// Not the least ever: either clock may have been wrong for a moment.
+	#skew(time) {
+		const now = performance.now();
+		if (now - this.#skewsSince > SKEW_MS) {
+			this.#skews = [this.#skews[1], Infinity];
+			this.#skewsSince = now;
+		}
+		this.#skews[1] = Math.min(this.#skews[1], Date.now() - time);
+		return Math.min(...this.#skews);
 	}
 
 	// Kept over a reload of the page, for what a tab has seen.

@@ -302,6 +302,36 @@ test("an answer with an injected fault does not break the page", async () => {
 	await rowIn(page, id, "completed");
 });
 
+test("a clock that was wrong for a moment spoils the plot for a moment", async () => {
+	const daemon = await Daemon.start();
+	const page = await open(daemon, "/", { prepare: (context) =>
+		context.addInitScript(() => {
+			const wall = Date.now;
+			const now = performance.now.bind(performance);
+			window.wrong_ms = 0;
+			window.later_ms = 0;
+			Date.now = () => wall() + window.wrong_ms;
+			performance.now = () => now() + window.later_ms;
+		}) });
+	await connected(page);
+	const drawn = async () => await page.locator(".drop.fill-completed")
+		.getAttribute("d") !== "M0 0";
+	const ends = async () => {
+		const { id } = await daemon.submit({ simulate: { duration_ms: 1 } });
+		await rowIn(page, id, "completed");
+	};
+	await page.evaluate(() => { window.wrong_ms = -3600000; });
+	await ends();
+	await until(drawn, "that its end is drawn");
+	await page.evaluate(() => { window.wrong_ms = 0; });
+	await until(async () => !await drawn(), "that it is past");
+	await page.evaluate(() => { window.later_ms += 16000; });
+	await ends();		// the first of a new while
+	await page.evaluate(() => { window.later_ms += 16000; });
+	await ends();
+	await until(drawn, "that ends are drawn again");
+});
+
 test("events of a job that is gone meanwhile do not bring it back", async () => {
 	const daemon = await Daemon.start({ "jobs.ttl_completed_s": 1 });
 	let held = null;
