@@ -29,7 +29,7 @@ export class List {
 	loaded = false;
 	problem = null;		// why the last load failed
 	searched = 0;		// jobs looked at for the text
-	more = false;		// there are older jobs to look at
+	more = false;		// the search has older jobs to look at
 
 	#page = 0;
 	#tokens = [null];	// of the pages up to the next one
@@ -139,6 +139,7 @@ export class List {
 		if (answer.next_page_token)
 			this.#tokens.push(answer.next_page_token);
 		this.searched = 0;
+		this.more = false;
 		return answer.jobs;
 	}
 
@@ -146,6 +147,7 @@ export class List {
 		const answer = await get(`/v1/jobs?ids=${id.toLowerCase()}`);
 		this.#tokens.length = this.#page + 1;
 		this.searched = 0;
+		this.more = false;
 		return answer.jobs.filter((job) => job.version && this.matches(job));
 	}
 

@@ -62,6 +62,20 @@ test("an id finds its job", async () => {
 	await showsTitles(page, ["Keynote"]);
 });
 
+test("an id leaves no search to go on with", async () => {
+	const daemon = await given();
+	const page = await open(daemon, "/", { prepare: (context) =>
+		context.route("**/v1/jobs?limit=500*", (route) => route.fulfill({ json:
+			{ jobs: Array(500).fill({ id: "other" }),
+				next_page_token: "on" } })) });
+	await page.fill("[name=text]", "nowhere");
+	await page.locator("#searched").waitFor();
+	await page.fill("[name=text]", "00000000-0000-7000-8000-000000000000");
+	await page.locator("#searched").waitFor({ state: "hidden" });
+	await page.getByText("No job matches the filters.").waitFor();
+	equal(await page.locator("#searched").isVisible(), false, "its button");
+});
+
 test("older jobs are on further pages, fifty on each", async () => {
 	const daemon = await Daemon.start();
 	await daemon.ask("POST", "/v1/queue:pause");
