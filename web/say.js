@@ -13,7 +13,7 @@ let timer = null;
 function speak() {
 	timer = null;
 	spokenAt = performance.now();
-	setText($("#status"), pending);
+	$("#status").replaceChildren(pending);	// new, so that it is read again
 	pending = null;
 }
 

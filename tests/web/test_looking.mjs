@@ -287,6 +287,28 @@ test("the status line speaks at most once in five seconds", async () => {
 			`only ${spoken[n] - spoken[n - 1]} ms between two sentences`);
 });
 
+test("the status line says the same again when it is true again", async () => {
+	const daemon = await Daemon.start();
+	const page = await open(daemon, "/", { prepare: (context) =>
+		context.addInitScript(() => {
+			window.spoken = [];
+			addEventListener("DOMContentLoaded", () => new MutationObserver(
+				(all) => all.forEach((record) => record.addedNodes.forEach(
+					(node) => window.spoken.push(node.textContent)))).observe(
+				document.querySelector("[role=status]"), { childList: true }));
+		}) });
+	await connected(page);
+	const submitted = async (times) => {
+		await page.fill("[name=title]", "Launch");
+		await button(page, "Submit").click();
+		await until(async () => (await page.evaluate(() => window.spoken))
+			.filter((text) => text === "Submitted Launch").length === times,
+		`that it has been said ${times} times`);
+	};
+	await submitted(1);
+	await submitted(2);
+});
+
 test("who wants less motion gets none", async () => {
 	const daemon = await Daemon.start();
 	const page = await open(daemon, "/", { reducedMotion: "reduce" });
