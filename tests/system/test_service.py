@@ -12,7 +12,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from heygend import BUILDDIR, alive, main, until  # noqa: E402
+from heygend import BUILDDIR, SRCDIR, alive, main, until  # noqa: E402
 from sandbox import (INI, STATE, Service, inside, made, main_pid,  # noqa: E402
                      make, outside, refuse_other_prefixes,
                      refuse_where_it_cannot_be, run, show, write)
@@ -64,6 +64,15 @@ def logged(text, since, *args):
 def shell(user, sql, *options):
     return run("setpriv", "--reuid", user, "--regid", user, "--init-groups",
                "sqlite3", *options, STATE + "/jobs.db", sql, check=False)
+
+
+def shown(word):
+    """The drop-in of heygend(8) that has the word, without its section."""
+    with open(os.path.join(SRCDIR, "daemon", "heygend.8")) as manual:
+        blocks = re.findall(r"^\[Service\]\n(.*?)^\.Ed$", manual.read(),
+                            re.M | re.S)
+    found, = [block for block in blocks if word in block]
+    return found
 
 
 class TheService(unittest.TestCase):
@@ -168,6 +177,49 @@ class TheService(unittest.TestCase):
             threads = re.search(r"^Threads:\t(\d+)", status.read(), re.M)
         self.assertGreater(int(threads.group(1)), 3000)
         until(lambda: len(self.workers()) == 8, "8 workers")
+
+    # --- what the unit forbids, and the manual's drop-ins allow ------------------
+
+    def refused(self):
+        done = run("systemctl", "start", "heygend", check=False)
+        self.assertNotEqual(done.returncode, 0)
+        run("systemctl", "stop", "heygend")
+        run("systemctl", "reset-failed", "heygend", check=False)
+
+    def test_a_low_port_needs_the_drop_in_of_the_manual(self):
+        write(INI, "[http]\nlisten = 127.0.0.1:80\n")
+        self.refused()
+        self.drop_in(shown("CAP_NET_BIND_SERVICE"))
+        run("systemctl", "start", "heygend")
+        self.assertEqual(Service(80).get("/readyz").status, 200)
+        with open("/proc/%d/status" % main_pid()) as status:
+            caps = re.search(r"^CapEff:\t(\w+)", status.read(), re.M).group(1)
+        self.assertEqual(int(caps, 16), 1 << 10)	# that one alone
+
+    def test_another_state_directory_needs_the_drop_in_of_the_manual(self):
+        write(INI, "[store]\nstate_dir = /srv/heygend\n")
+        run("install", "-d", "-o", "heygend", "-g", "heygend", "-m", "2750",
+            "/srv/heygend")
+        self.refused()
+        self.drop_in(shown("/srv/heygend"))
+        run("systemctl", "start", "heygend")
+        job = self.service.submit()["id"]
+        run("systemctl", "restart", "heygend")
+        self.service.job(job)
+        self.assertTrue(os.path.exists("/srv/heygend/jobs.db"))
+        self.assertFalse(os.path.exists(STATE + "/jobs.db"))
+
+    def test_a_long_drain_without_notices_needs_the_drop_in_of_the_manual(self):
+        silent = "Type=exec\nWatchdogSec=0\nNotifyAccess=none\n"
+        drop_in = shown("TimeoutStopSec")
+        self.drop_in(silent)
+        self.assertEqual(show("TimeoutStopUSec"), "30s")
+        self.drop_in(silent + drop_in)
+        self.assertEqual(show("TimeoutStopUSec"), "2min 20s")
+        self.start("[http]\ndrain_s = 120\n")
+        self.service.until_up()
+        run("systemctl", "stop", "heygend")
+        self.assertEqual(show("Result"), "success")
 
     # --- serving ---------------------------------------------------------------
 
