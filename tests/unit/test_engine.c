@@ -477,7 +477,8 @@ START_TEST(an_advance_that_a_stop_cuts_short_is_not_remembered)
 	drain_under_way = true;
 	run_until_answered(c, NULL);
 	ck_assert_int_eq(c->outcome, OUTCOME_DRAINING);
-	drain_under_way = engine->draining = false;
+	drain_under_way = false;
+	engine->draining = false;
 	ck_assert(!was_replayed("one", clock_wall_ms() + 1000));
 	command_free(c);
 	end_engine();
