@@ -1,5 +1,6 @@
 """A real daemon on a disk that fails or dawdles: tests/unit/vfs_fault.h."""
 import os
+import resource
 import sys
 import threading
 import time
@@ -202,4 +203,76 @@ class BrokenDisk(unittest.TestCase):
         self.stop()
 
 
-main(BrokenDisk)
+class FileSize(unittest.TestCase):
+    """ulimit -f: what a disk that is full is to one process."""
+
+    def setUp(self):
+        self.daemon = Daemon(dict(IDLE, **{"log.level": "info"}))
+        self.addCleanup(self.daemon.remove)
+        self.daemon.start()
+        self.acknowledged = []
+
+    def limit(self, bytes):
+        pid = self.daemon.process.pid
+        hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)[1]
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (bytes, hard))
+
+    def limit_to_what_there_is(self):
+        self.limit(max(os.path.getsize(os.path.join(
+            self.daemon.state_dir, name)) for name in ("jobs.db",
+                                                       "jobs.db-wal")))
+
+    def submit_some(self):
+        """Remembers what was acknowledged; the answer."""
+        answer = self.daemon.post("/v1/jobs:batch", {
+            "jobs": [{"title": "x" * 200}] * 50})
+        if answer.status == 202:
+            self.acknowledged += [job["id"] for job in answer.json["jobs"]]
+        return answer
+
+    def refused(self):
+        answer = self.submit_some()
+        self.assertIn(answer.status, (202, 503))
+        return answer if answer.status == 503 else None
+
+    def ready(self):
+        return self.daemon.get("/readyz").status == 200
+
+    def assert_all_there(self):
+        for id in self.acknowledged:
+            self.assertEqual(self.daemon.get("/v1/jobs/" + id).status, 200, id)
+
+    def test_a_limit_of_its_files_is_a_full_disk_until_it_is_raised(self):
+        d = self.daemon
+        job = d.submit()["id"]
+        self.limit_to_what_there_is()
+        answer = until(self.refused, "that the limit is hit", step=0)
+        self.assertEqual(answer.code, "store_unavailable")
+        self.assertIn("Retry-After", dict(answer.all_headers))
+        self.assertEqual(d.post("/v1/jobs/%s:pause" % job).code,
+                         "store_unavailable")
+        until(lambda: not self.ready(), "that it says so")
+        for path in ("/v1/jobs", "/v1/jobs/%s/events" % job, "/healthz",
+                     "/status?job_id=" + job, "/v1/queue"):
+            self.assertEqual(d.get(path).status, 200, path)
+        self.assert_all_there()
+        self.limit(resource.RLIM_INFINITY)
+        until(self.ready, "that it recovers by itself")
+        self.assertEqual(self.submit_some().status, 202)
+        self.assertIn("store.recovered", d.log())
+        d.kill()
+        d.start()
+        self.assert_all_there()
+        d.stop(clean_log=False)
+
+    def test_killed_at_the_limit_it_has_lost_nothing_acknowledged(self):
+        self.limit_to_what_there_is()
+        until(self.refused, "that the limit is hit", step=0)
+        self.daemon.kill()
+        self.daemon.start()
+        self.assert_all_there()
+        self.assertEqual(self.submit_some().status, 202)
+        self.daemon.stop(clean_log=False)
+
+
+main(BrokenDisk, FileSize)
