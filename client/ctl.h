@@ -40,6 +40,7 @@ struct ctl {
 					 * has failed; -1: the last did not */
 	int64_t hung_ms;		/* the last request, if nothing came */
 	uint64_t retries;		/* polls and calls to be made again */
+	hg_err told;			/* the last that ctl_failed() told */
 	struct progress *progress;	/* NULL: none is drawn */
 	bool utf8;			/* of the locale */
 	bool color_out, color_err;
@@ -51,6 +52,7 @@ struct ctl {
 /* ctl_worst -- of two codes the one that is reported: 130 2 3 1 4 7 8 5 6 0. */
 int ctl_worst(int a, int b);
 int ctl_code(hg_err e);			/* of a call */
+bool ctl_may_pass(hg_err e);		/* an outage; else the same each time */
 int ctl_job_code(hg_state state, hg_result result);	/* of an ended job */
 
 /* ctl_error -- "heygenctl: SENTENCE" on stderr, always. */
@@ -84,8 +86,10 @@ int ctl_connect(struct ctl *ctl);
 /* ctl_client_new -- one more client of the same server, yours; a code. */
 int ctl_client_new(struct ctl *ctl, hg_client **client_out);
 
-/* ctl_answered -- the server has told something: whatever failed is over. */
+/* ctl_answered -- the server has told something: whatever failed is over.
+ * ctl_unanswered -- one more request has failed, and will be made again. */
 void ctl_answered(struct ctl *ctl);
+void ctl_unanswered(struct ctl *ctl);
 
 /* --- the memory of durations (ctl_history.c) ------------------------------ */
 

@@ -38,6 +38,13 @@ void ctl_answered(struct ctl *ctl)
 	progress_notice(ctl->progress, NULL);
 }
 
+void ctl_unanswered(struct ctl *ctl)
+{
+	ctl->retries++;
+	if (ctl->failing_since < 0)
+		ctl->failing_since = time_monotonic() - ctl->hung_ms;
+}
+
 /* "method=GET path=/... status=200 ms=3 bytes=9", and at its end failed="..." or,
  * if we would not wait for more, cut=...; a path of many ids may have cut all that
  * off.  What failed with no status at all may have been hanging for long. */
@@ -63,9 +70,9 @@ static void note_retry(struct ctl *ctl, bool poll, const char *fields)
 	bool first = poll && sscanf(fields, "ms=%*d tries=%u", &tries) == 1 &&
 		     tries == 1;
 
-	ctl->retries++;
-	if (ctl->failing_since < 0 || first)
-		ctl->failing_since = time_monotonic() - ctl->hung_ms;
+	if (first)
+		ctl->failing_since = -1;
+	ctl_unanswered(ctl);
 }
 
 static void on_log(void *user, int level, const char *event, const char *fields)

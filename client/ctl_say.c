@@ -55,6 +55,32 @@ int ctl_code(hg_err e)
 	return CODE_FAILED;
 }
 
+bool ctl_may_pass(hg_err e)
+{
+	switch (e) {
+	case HG_ENOMEM:
+	case HG_ETIMEDOUT:
+	case HG_ENETWORK:
+	case HG_EUNAVAILABLE:
+	case HG_ERATELIMIT:
+	case HG_ECIRCUIT:
+		return true;
+	case HG_OK:
+	case HG_EINVAL:
+	case HG_EINTERRUPTED:
+	case HG_EAUTH:
+	case HG_ENOTFOUND:
+	case HG_EGONE:
+	case HG_ESTATE:
+	case HG_EREJECTED:
+	case HG_EPROTOCOL:
+	case HG_EUNSUPPORTED:
+	case HG_EPARTIAL:
+		break;
+	}
+	return false;
+}
+
 int ctl_job_code(hg_state state, hg_result result)
 {
 	if (state == HG_STATE_CANCELED)
@@ -218,6 +244,7 @@ int ctl_failed(struct ctl *ctl, hg_client *c, hg_err e, const char *what,
 	bool in_the_way = e == HG_ESTATE && code &&
 			  !strcmp(code, "invalid_state");
 
+	ctl->told = e;
 	if (e == HG_EINTERRUPTED && signals_interrupted())
 		return CODE_INTERRUPTED;	/* the verb says what goes on */
 	ctl_add_reason(&why, c, e);

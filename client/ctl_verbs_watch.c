@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #define LIST_MS 2000		/* so often new jobs are looked for */
+#define SENSELESS_MOST 3	/* answers in a row, as in a wait */
 
 struct watching {
 	struct ctl *ctl;
@@ -20,6 +21,7 @@ struct watching {
 	char *query;
 	struct follow *follow;
 	bool by_tag, listed;
+	unsigned senseless;		/* listings in a row */
 	int code;			/* of the listing */
 };
 
@@ -59,6 +61,26 @@ static bool all_ended(const struct list *list)
 	return list->n > 0;
 }
 
+/* An outage is for the watch to outlive; a refusal is not. */
+static bool is_refused(struct watching *w)
+{
+	hg_err e = w->ctl->told;
+
+	if (w->code == CODE_DONE) {
+		w->senseless = 0;
+		ctl_answered(w->ctl);
+		return false;
+	}
+	if (w->code != CODE_FAILED)
+		return true;
+	if (e == HG_EPROTOCOL)
+		return ++w->senseless >= SENSELESS_MOST;
+	w->senseless = 0;
+	if (ctl_may_pass(e))
+		ctl_unanswered(w->ctl);
+	return !ctl_may_pass(e);
+}
+
 static bool look_for_new(void *user, struct follow *f)
 {
 	struct watching *w = user;
@@ -69,10 +91,7 @@ static bool look_for_new(void *user, struct follow *f)
 			     w);
 	signals_client(w->ctl->client);
 	w->listed = true;
-	if (!w->code)
-		ctl_answered(w->ctl);
-	/* an outage is for the watch to outlive; a refusal is not */
-	if (w->code && w->code != CODE_FAILED)
+	if (is_refused(w))
 		return false;
 	return !(w->by_tag && all_ended(&w->list));
 }

@@ -333,11 +333,12 @@ class Outage(Waiting):
 
     def test_five_minutes_of_failures_end_a_wait_without_a_deadline(self):
         def answer(method, path, headers):
-            return 500, {}, {"detail": "broken"}
+            return status, {}, {"detail": "broken"}
         many = [UNKNOWN[:-2] + "%02x" % i for i in range(60)]
-        for args in (("wait", "x"), ("wait", "--use", "bulk", *many),
-                     ("watch", "x"), ("wait", "x", "--use", "sse"),
-                     ("watch", "--tag", "t")):
+        for status, *args in (
+                (500, "wait", "x"), (500, "wait", "--use", "bulk", *many),
+                (500, "watch", "x"), (500, "wait", "x", "--use", "sse"),
+                (500, "watch", "--tag", "t"), (501, "watch", "--tag", "t")):
             self.behind(self.BEHIND)
             with Scripted(answer) as server:
                 process = start(*args, server=server.url, env=self.env)
@@ -577,6 +578,20 @@ class Watches(Waiting):
         done = self.ctl("watch", "--tag", "none", "--timeout", "400ms",
                         code=4)
         self.assertEqual(done.out, "")
+
+    def test_what_the_server_refuses_ends_a_watch(self):
+        refusals = [self.ctl("watch", "--tag", "a b", code=1)]
+        with Scripted(not_found) as server:
+            refusals.append(ctl("watch", server=server.url))
+        for done in refusals:
+            self.assertEqual(done.code, 1, done)
+            self.assertRegex(done.err, r"\Aheygenctl: cannot list jobs: .*\n\Z")
+
+    def test_what_makes_no_sense_three_times_ends_a_watch(self):
+        with Scripted(lambda *_: (200, {}, {"jobs": 7})) as server:
+            done = ctl("watch", "--tag", "t", server=server.url)
+            self.assertEqual(len(server.asked), 3)
+        self.assertEqual(done.code, 1, done)
 
 
 class Plain(Case):
