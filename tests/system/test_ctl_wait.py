@@ -301,6 +301,20 @@ class TimesOut(Waiting):
                    server="http://127.0.0.1:%d" % port)
         self.assertEqual(done.code, 4, done)
 
+    def test_one_look_that_fails_is_a_failure(self):
+        with socket.create_server(("127.0.0.1", 0)) as mute:
+            url = "http://127.0.0.1:%d" % mute.getsockname()[1]
+            for ids in ["x"], ["x", "y"]:
+                done = ctl("wait", *ids, "--timeout", "0s",
+                           "--request-timeout", "300ms", server=url)
+                self.assertEqual(done.code, 1, done)
+                self.assertIn("cannot wait: ", done.err)
+        done = ctl("wait", "x", "--timeout", "0s", "--request-timeout", "2s",
+                   server=url)
+        self.assertEqual(done.code, 1, done)
+        self.assertIn("cannot be reached", done.err)
+        self.assertNotIn("timed out", done.err)
+
 
 @unittest.skipIf(VALGRIND, "a clock is preloaded")
 class Outage(Waiting):
