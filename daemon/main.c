@@ -18,6 +18,7 @@
 #include <limits.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -46,7 +47,9 @@ struct heygend {
 	struct engine *engine;
 	struct keys *keys;		/* NULL: nobody needs one */
 	struct http *http;
-	pthread_t stopper;
+	pthread_t stopper;		/* waits for the stop */
+	sem_t stop_asked;
+	int64_t drain_ms;		/* settled when it is asked */
 	bool stopping;
 	int64_t watchdog_ms;		/* 0: there is none */
 	int64_t alive_at_ms, looked_at_ms;
@@ -130,6 +133,12 @@ static void reload(void *user)
 	struct settings_error error;
 	char kept[1024];
 
+	if (h->stopping) {
+		/* the manager has been told of the stop, and waits for that */
+		log_warning("settings.refused", "error=%s",
+			    LOG_QUOTE("heygend is stopping"));
+		return;
+	}
 	notify_reloading();
 	if (settings_reload(h->settings, h->config_path,
 			    h->options->overrides, h->options->override_count,
@@ -203,9 +212,12 @@ static const char *worker_path(void)
 static void *stop_http(void *user)
 {
 	struct heygend *h = user;
-	int64_t until = clock_real_mono_ms() + h->settings->http_drain_s * 1000;
 	bool drained = false;
+	int64_t until;
 
+	while (sem_wait(&h->stop_asked) < 0)
+		;			/* interrupted */
+	until = clock_real_mono_ms() + h->drain_ms;
 	while (!drained && clock_real_mono_ms() < until)
 		drained = http_drained(h->http, DRAIN_STEP_MS);
 	if (!drained)
@@ -221,14 +233,25 @@ static void stop(void *user)
 	struct heygend *h = user;
 
 	log_info("daemon.stopping", NULL);
-	notify_stopping(h->settings->http_drain_s * 1000 + STOP_BESIDE_MS);
+	h->drain_ms = h->settings->http_drain_s * 1000;
+	notify_stopping(h->drain_ms + STOP_BESIDE_MS);
 	h->stopping = true;
 	http_drain_begin(h->http);
 	engine_drain(h->engine);
-	if (pthread_create(&h->stopper, NULL, stop_http, h) != 0) {
-		h->stopping = false;
-		engine_quit(h->engine);
-	}
+	sem_post(&h->stop_asked);
+}
+
+/* Its thread is there from the start: nothing may be missing at the end. */
+static int prepare_stop(struct heygend *h)
+{
+	int error;
+
+	sem_init(&h->stop_asked, 0, 0);
+	error = pthread_create(&h->stopper, NULL, stop_http, h);
+	if (error != 0)
+		return complain(EXIT_FAILURE, "cannot start a thread: %s",
+				strerror(error));
+	return 0;
 }
 
 /* --- serving ----------------------------------------------------------------------------------- */
@@ -304,6 +327,9 @@ static int start(struct heygend *h)
 	if (r < 0)
 		return complain(r == -EINVAL ? EX_CONFIG : EXIT_FAILURE, "%s",
 				message);
+	r = prepare_stop(h);
+	if (r != 0)
+		return r;
 	printf("heygend: ready http://%s:%d\n", address, port);
 	fflush(stdout);
 	log_info("daemon.ready", "address=%s port=%d version=%s", address,
@@ -336,7 +362,6 @@ static int serve(struct heygend *h)
 		quick_exit(status);	/* threads wait for an engine that is no more */
 	if (h->stopping)
 		pthread_join(h->stopper, NULL);
-	http_stop(h->http);
 	engine_free(h->engine);
 	reader_close(h->reader);
 	store_close(h->store);

@@ -61,7 +61,8 @@ class Start(Refused):
                 ("epoll_create1", errno.EMFILE), ("epoll_ctl", errno.ENOMEM),
                 ("eventfd", errno.ENFILE), ("timerfd_create", errno.EMFILE),
                 ("signalfd", errno.ENFILE), ("socketpair", errno.EMFILE),
-                ("posix_spawn", errno.EAGAIN)):
+                ("posix_spawn", errno.EAGAIN),
+                ("pthread_create", errno.EAGAIN)):
             with self.subTest(what=what):
                 self.assertGreater(self.every(what, error), 0)
 

@@ -4,6 +4,7 @@ tried again, and no job is lost."""
 import errno
 import os
 import signal
+import threading
 
 from heygend import main, until
 from refuse import IDLE, Refused
@@ -42,11 +43,34 @@ class Life(Refused):
                 self.starts_again_after(what, error)
 
     def test_a_stop_that_gets_no_thread_stops_all_the_same(self):
-        for nth in 1, 2:
-            with self.given(REAL) as d:
-                d.submit(simulate={"duration_ms": 60000})
-                with self.refusal("pthread_create", nth, 0, errno.EAGAIN):
+        with self.given(REAL) as d:
+            d.submit(simulate={"duration_ms": 60000})
+            with self.refusal("pthread_create", 1, 0, errno.EAGAIN):
+                d.stop(clean_log=False)
+
+    def test_a_stop_that_gets_no_thread_answers_those_who_ask(self):
+        with self.given(REAL) as d:
+            def ask():
+                try:
+                    with d.raw() as raw:
+                        while True:
+                            raw.send(message)
+                            if raw.answer().status != 202:
+                                return
+                except (EOFError, OSError):
+                    pass		# it is gone, and said so
+            for _ in range(3):
+                message = d.message("POST", "/v1/jobs", {})
+                askers = [threading.Thread(target=ask) for _ in range(16)]
+                for one in askers:
+                    one.start()
+                until(lambda: sum(d.get("/v1/queue").json["counts"].values())
+                      > 100, "that all of them are at it")
+                with self.refusal("pthread_create", 1, 0, errno.EAGAIN):
                     d.stop(clean_log=False)
+                for one in askers:
+                    one.join()
+                d.start()
 
     def test_a_reload_without_memory_keeps_what_was(self):
         with self.given() as d:

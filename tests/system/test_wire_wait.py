@@ -1,5 +1,6 @@
 """Polling and waiting: GET /status, Retry-After, wait, until=change."""
 import contextlib
+import signal
 import threading
 import time
 
@@ -369,6 +370,22 @@ class Drain(heygend.Case):
             self.assertIsNone(stream.event())
         self.daemon.start()
         self.assertEqual(self.daemon.job(job["id"])["result"], "pending")
+
+    def test_a_hangup_while_it_stops_changes_nothing(self):
+        d = self.daemon
+        with d.raw(d.message("POST", "/v1/jobs", b"{}", {
+                "Expect": "100-continue"})[:-2]) as slow:
+            self.assertEqual(slow.head()[0], 100)
+            d.process.send_signal(signal.SIGTERM)
+            heygend.until(lambda: "daemon.stopping" in d.log())
+            d.process.send_signal(signal.SIGHUP)
+            heygend.until(lambda: "settings.re" in d.log())
+            slow.send(b"{}")
+            self.problem(slow.answer(), 503, "draining")
+        d.wait(0)
+        self.assertIn("settings.refused", d.log())
+        self.assertNotIn("settings.reloaded", d.log())
+        d.start()
 
     def test_a_stop_wakes_those_who_wait_for_nobody(self):
         job = self.daemon.submit(simulate=LONG)["id"]
