@@ -13,6 +13,7 @@ hg_err hg__begin(hg_client *c)
 {
 	hg__error_clear(&c->error);
 	c->deadline_ms = hg__now_ms() + c->timeout_ms;
+	c->may_have_acted = false;
 	if (hg__interrupted(c))
 		return hg__error_say(&c->error, HG_EINTERRUPTED,
 				     "interrupted before it began");
@@ -270,6 +271,31 @@ static int64_t retry_delay(hg_client *c, const struct hg__verdict *v,
 	return ms < left ? ms : -1;
 }
 
+/* Can the server have done what it was asked for, although we do not know it?
+ * Not where it was never reached or turned the request away. */
+static bool answer_was_lost(const struct hg__answer *a)
+{
+	switch (a->trouble) {
+	case HG__TROUBLE_NONE:
+		return a->status == 408 ||
+		       (a->status >= 500 && a->status != 503);
+	case HG__TROUBLE_RESET:
+	case HG__TROUBLE_TIMEOUT:
+	case HG__TROUBLE_PROTOCOL:
+	case HG__TROUBLE_BODY:
+		return true;
+	case HG__TROUBLE_RESOLVE:
+	case HG__TROUBLE_CONNECT:
+	case HG__TROUBLE_TLS:
+	case HG__TROUBLE_CERTIFICATE:
+	case HG__TROUBLE_MEMORY:
+	case HG__TROUBLE_URL:
+	case HG__TROUBLES:
+		break;
+	}
+	return false;
+}
+
 static hg_err send_once(hg_client *c, const struct hg__request *r,
 			struct hg__problem *problem, struct hg__verdict *v)
 {
@@ -285,6 +311,7 @@ static hg_err send_once(hg_client *c, const struct hg__request *r,
 	if (err)
 		return was_interrupted(c, r);
 	*v = hg__judge(c, r, problem);
+	c->may_have_acted |= c->answer.sends > 1 || answer_was_lost(&c->answer);
 	return HG_OK;
 }
 

@@ -299,7 +299,8 @@ static hg_err verb(hg_client *c, hg_job *j, const char *method,
 	if (!err && c->answer.status != 204)
 		err = take_answer(c, j, true);
 	/* an earlier try removed it, and only its answer was lost */
-	if (err == HG_EGONE && !strcmp(method, "DELETE") && c->error.tries > 1)
+	if ((err == HG_EGONE || err == HG_ENOTFOUND) && c->may_have_acted &&
+	    !strcmp(method, "DELETE"))
 		err = HG_OK;
 out:
 	hg__buf_free(&path);

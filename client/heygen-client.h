@@ -311,9 +311,11 @@ HG_API void hg_events_free(hg_events *l);
 
 /* Each blocks for at most timeout_ms, its retries included: transport failures
  * and 408 425 429 500 502 503 504 are tried again, max_tries in all, with the
- * pauses the server asks for.  Submissions and verbs carry an Idempotency-Key,
- * so that a repetition never acts twice.  Any of them may return, beside what it
- * says itself:
+ * pauses the server asks for.  A repetition never acts twice: submissions and
+ * the verbs that are a POST carry an Idempotency-Key, hg_set_priority() (a PATCH)
+ * sets the same again, and hg_remove() (a DELETE) is HG_OK when a repetition
+ * finds nothing left to remove.  Any of them may return, beside what it says
+ * itself:
  *	HG_EINVAL	c or another argument is NULL or wrong
  *	HG_ENOMEM
  *	HG_ETIMEDOUT	timeout_ms is over and no try has failed; when one has, its code

@@ -81,6 +81,7 @@ struct hg_client {
 	/* the call under way */
 	struct hg__error error;
 	int64_t deadline_ms;		/* monotonic */
+	bool may_have_acted;		/* a try of it whose answer was lost */
 
 	/* what is known of the server */
 	enum hg__form form;

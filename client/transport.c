@@ -118,6 +118,19 @@ static curl_socket_t on_open(void *user, curlsocktype purpose,
 	return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
 }
 
+static int on_send(void *user, char *theirs, char *ours, int their_port,
+		   int our_port)
+{
+	struct hg__transport *t = user;
+
+	(void)theirs;
+	(void)ours;
+	(void)their_port;
+	(void)our_port;
+	t->answer->sends++;
+	return CURL_PREREQFUNC_OK;
+}
+
 /* --- what comes in --------------------------------------------------------- */
 
 /* The value of a header line if it bears that name, else NULL. */
@@ -344,6 +357,8 @@ static bool set_manners(struct hg__transport *t)
 	       !curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L) &&
 	       !curl_easy_setopt(e, CURLOPT_ERRORBUFFER, t->curl_words) &&
 	       !curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, on_open) &&
+	       !curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, on_send) &&
+	       !curl_easy_setopt(e, CURLOPT_PREREQDATA, t) &&
 	       !curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header) &&
 	       !curl_easy_setopt(e, CURLOPT_HEADERDATA, t) &&
 	       !curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body) &&

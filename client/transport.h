@@ -50,6 +50,8 @@ struct hg__answer {
 	char content_type[64];
 	char detail[256];		/* curl's words */
 	struct hg__buf body;
+	unsigned sends;			/* curl repeats what dies with a
+					 * connection that it had kept */
 	size_t header_bytes;
 	uint64_t body_bytes;		/* a stream's too */
 	int64_t sent_ms, took_ms;	/* monotonic */

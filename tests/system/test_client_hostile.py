@@ -275,12 +275,36 @@ class Single(unittest.TestCase):
         keys = {r.headers["idempotency-key"] for r in self.server.requests}
         self.assertEqual((len(self.server.requests), len(keys)), (3, 1))
 
-    def test_a_removal_whose_answer_was_lost_is_done(self):
-        answers = [None, problem(410, "job_gone")]
-        self.server = Fake(lambda r: answers.pop(0))
+    def removal(self, *answers, before=False):
+        """What becomes of one; before: on a connection that is kept."""
+        answers = list(answers)
+        self.server = Fake(lambda r: Reply(200, GOOD) if r.method == "GET" else
+                           answers.pop(0))
         self.addCleanup(self.server.close)
         with H.Client(self.server.url) as client:
-            self.assertEqual(client.verb("remove", H.Job(id="j")), H.OK)
+            if before:
+                self.assertEqual(client.refresh(H.Job(id="j")), H.OK)
+            code = client.verb("remove", H.Job(id="j"))
+        self.assertEqual(answers, [])
+        return code
+
+    def test_a_removal_whose_answer_was_lost_is_done(self):
+        for lost in None, problem(502, "bad_gateway"), b"HTTP/1.1 20":
+            for last in problem(410, "job_gone"), problem(404, "job_not_found"):
+                for before in False, True:
+                    self.assertEqual(self.removal(lost, last, before=before),
+                                     H.OK)
+
+    def test_a_removal_that_was_turned_away_is_not_done(self):
+        for away in problem(503, "busy"), problem(429, "too_many"):
+            self.assertEqual(self.removal(away, problem(410, "job_gone")),
+                             H.EGONE)
+            self.assertEqual(self.removal(away, problem(404, "job_not_found")),
+                             H.ENOTFOUND)
+        self.assertEqual(self.removal(problem(404, "job_not_found")),
+                         H.ENOTFOUND)
+        self.assertEqual(self.removal(None, problem(404, "no_route")),
+                         H.EUNSUPPORTED)
 
     def test_the_servers_words_are_kept_without_control_characters(self):
         self.assertEqual(self.ask(lambda r: Reply(
