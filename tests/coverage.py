@@ -5,11 +5,14 @@
 
 Asks gcovr what the counters below BUILDDIR say of core, daemon, worker and
 client, prints lines and branches of each folder, writes what no test reached
-to BUILDDIR/coverage/uncovered.txt and gcovr's pages beside it.  Exits 1 where
-less than LINES or BRANCHES per cent were reached.
+to BUILDDIR/coverage/uncovered.txt and gcovr's pages beside it.  Each function
+with a line that was not reached is printed with the reason that COVERAGE.md
+gives.  Exits 1 where less than LINES or BRANCHES per cent were reached, or a
+function has no reason.
 """
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -78,6 +81,50 @@ def list_missed(path, source, files):
                         file["file"], number, what, text[number - 1].strip()))
 
 
+def reasons(text):
+    """COVERAGE.md's sections as {(file, function): [reason, ...]}."""
+    found, reason = {}, None
+    for line in text.splitlines():
+        section = re.match(r"## (\w+)$", line)
+        listed = re.match(r"- `(\S+)`: (.+)$", line)
+        if section:
+            reason = section.group(1)
+        elif listed and reason:
+            for function in listed.group(2).split(", "):
+                found.setdefault((listed.group(1), function), []).append(reason)
+    return found
+
+
+def functions_missed(files):
+    """{(file, function): lines of it that were not reached}, all of them."""
+    found = {}
+    for file in files:
+        starts = sorted((f["lineno"], f["name"].lstrip("*"))
+                        for f in file["functions"])
+        for _, name in starts:
+            found[file["file"], name] = 0
+        for line in filter(counted, file["lines"]):
+            before = [name for start, name in starts
+                      if start <= line["line_number"]]
+            key = file["file"], before[-1] if before else "-"
+            found[key] = found.get(key, 0) + (line["count"] == 0)
+    return found
+
+
+def explain(missed_lines, known):
+    """Prints why; returns the functions that nothing explains."""
+    for (file, function), lines in sorted(missed_lines.items()):
+        if lines:
+            why = " ".join(known.get((file, function), ["NO REASON"]))
+            print("%-26s %-24s %3d  %s" % (file, function, lines, why))
+    for file, function in sorted(known):
+        if not missed_lines.get((file, function)):
+            print("COVERAGE.md: %s %s: no line is missed, or it is no more" %
+                  (file, function), file=sys.stderr)
+    return [key for key, lines in sorted(missed_lines.items())
+            if lines and key not in known]
+
+
 def row(name, count):
     lines, branches = count.percents()
     print("%-8s %6d of %6d  %5.1f %%  %6d of %6d  %5.1f %%" % (
@@ -95,11 +142,16 @@ def main():
             folders[file["file"].split("/")[0]].add(line)
             whole.add(line)
     list_missed(os.path.join(folder, "uncovered.txt"), source, files)
+    with open(os.path.join(source, "tests", "COVERAGE.md")) as f:
+        unexplained = explain(functions_missed(files), reasons(f.read()))
     print("%-8s %-26s %s" % ("", "lines", "branches"))
     for name in FOLDERS:
         row(name, folders[name])
     row("all", whole)
     print("not reached: %s/uncovered.txt; reasons: tests/COVERAGE.md" % folder)
+    if unexplained:
+        sys.exit("coverage: tests/COVERAGE.md has no reason for " + ", ".join(
+            "%s of %s" % (function, file) for file, function in unexplained))
     wanted = [float(text) for text in sys.argv[3:5]]
     for what, percent, least in zip(("lines", "branches"), whole.percents(),
                                     wanted):

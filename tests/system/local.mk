@@ -11,6 +11,7 @@ SYSTEM_TESTS = \
 	%D%/test_client_wait.py \
 	%D%/test_client_watch.py \
 	%D%/test_clock_set.py \
+	%D%/test_coverage.py \
 	%D%/test_crash.py \
 	%D%/test_crash_checker.py \
 	%D%/test_crew.py \

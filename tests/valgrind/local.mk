@@ -9,8 +9,8 @@
 # openapi, readme, package, client_install, proxy, unit, service, web), what
 # preloads allocations or clocks of its own (refusals, refused_*, clock_set),
 # crash, whose daemons do not live to tell what they leaked, client_examples,
-# whose programs are documents and call what the others call, and crash_checker
-# and proofs, which are all Python.
+# whose programs are documents and call what the others call, and coverage,
+# crash_checker and proofs, which are all Python.
 VALGRIND_SLOW = 20
 VALGRIND_NAMES = client_probe heygen-worker heygenctl heygend
 VALGRIND_SYSTEM = \
