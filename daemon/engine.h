@@ -9,6 +9,7 @@
 #include "core/job.h"
 #include "core/settings.h"
 #include "daemon/board.h"
+#include "daemon/outcome.h"
 #include "daemon/store.h"
 
 #include <semaphore.h>
@@ -23,24 +24,6 @@ enum command_kind {
 	COMMAND_QUEUE_RESUME,
 	COMMAND_CLOCK_ADVANCE,
 	COMMAND_DEFAULT_JOB		/* [status] default_job=first_request */
-};
-
-/* What became of a command, or of one job of a bulk verb.  Stored with
- * idempotency keys: numbers are never reused. */
-enum outcome {
-	OUTCOME_OK = 0,
-	OUTCOME_NOT_FOUND = 1,
-	OUTCOME_GONE = 2,
-	OUTCOME_INVALID_STATE = 3,	/* 409; the job is in the result */
-	OUTCOME_PROTECTED = 4,		/* 409: the job "default" */
-	OUTCOME_VERSION_MISMATCH = 5,	/* 412 */
-	OUTCOME_QUEUE_FULL = 6,		/* 429 */
-	OUTCOME_IDEMPOTENCY_MISMATCH = 7,
-	OUTCOME_BUSY = 8,		/* 503: too many commands wait */
-	OUTCOME_DRAINING = 9,		/* 503 */
-	OUTCOME_STORE_UNAVAILABLE = 10,	/* 503: tried, and unknown */
-	OUTCOME_INTERNAL = 11,		/* 500 */
-	OUTCOME_REMOVED = 12		/* VERB_DELETE did it */
 };
 
 enum patch_field {

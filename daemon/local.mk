@@ -53,6 +53,7 @@ libdaemon_la_SOURCES = \
 	%D%/notify.h \
 	%D%/options.c \
 	%D%/options.h \
+	%D%/outcome.h \
 	%D%/process.c \
 	%D%/process.h \
 	%D%/query.c \

@@ -1,4 +1,5 @@
 /* store_keys.c -- answers remembered by their Idempotency-Key. */
+#include "daemon/outcome.h"
 #include "daemon/store_sql.h"
 
 #include <errno.h>
@@ -54,10 +55,15 @@ static int row_idempotency(sqlite3_stmt *st, struct idempotency *e)
 	e->uuids = copy_bytes(sqlite3_column_blob(st, 3), ids);
 	if (!e->uuids)
 		return -ENOMEM;
-	if (bulk)
-		e->item_status = copy_bytes(sqlite3_column_blob(st, 4),
-					    e->count);
-	return bulk && !e->item_status ? -ENOMEM : 0;
+	if (!bulk)
+		return 0;
+	e->item_status = copy_bytes(sqlite3_column_blob(st, 4), e->count);
+	if (!e->item_status)
+		return -ENOMEM;
+	for (size_t i = 0; i < e->count; i++)
+		if (e->item_status[i] >= OUTCOMES)
+			return -EUCLEAN;	/* none that we ever wrote */
+	return 0;
 }
 
 int store_find_idempotency(struct store *s, const char *scope,

@@ -450,6 +450,7 @@ START_TEST(an_idempotent_answer_is_remembered_until_it_is_purged)
 	ck_assert_uint_eq(out.count, 3);
 	ck_assert_mem_eq(out.uuids, uuids, sizeof(uuids));
 	ck_assert_mem_eq(out.item_status, status, 3);
+	ZZ
 	idempotency_clear(&out);
 	ck_assert_int_eq(store_next_idempotency(s, &at), 0);
 	ck_assert_int_eq(at, GIVEN_NOW_MS);
