@@ -189,7 +189,7 @@ static const struct {
 	int status;
 	const char *code, *detail;
 	int retry_after_s;		/* 0: none */
-} outcomes[] = {
+} outcomes[OUTCOMES] = {
 	[OUTCOME_OK] = { 200, "ok", "Done.", 0 },
 	[OUTCOME_NOT_FOUND] = { 404, "job_not_found",
 		"There is no job of this id.", 0 },

@@ -1,5 +1,7 @@
 #include "tests/unit/given_store.h"
 
+#include "daemon/outcome.h"
+
 #include <check.h>
 #include <errno.h>
 #include <string.h>
@@ -450,7 +452,6 @@ START_TEST(an_idempotent_answer_is_remembered_until_it_is_purged)
 	ck_assert_uint_eq(out.count, 3);
 	ck_assert_mem_eq(out.uuids, uuids, sizeof(uuids));
 	ck_assert_mem_eq(out.item_status, status, 3);
-	ZZ
 	idempotency_clear(&out);
 	ck_assert_int_eq(store_next_idempotency(s, &at), 0);
 	ck_assert_int_eq(at, GIVEN_NOW_MS);
@@ -459,6 +460,25 @@ START_TEST(an_idempotent_answer_is_remembered_until_it_is_purged)
 	ck_assert_int_eq(store_purge_idempotency(s, at, 9), 1);
 	ck_assert_int_eq(store_commit(s), 0);
 	ck_assert_int_eq(store_find_idempotency(s, in.scope, &out), -ENOENT);
+	store_close(s);
+}
+END_TEST
+
+START_TEST(an_answer_that_never_was_is_a_corrupt_one)
+{
+	struct store *s = given_store();
+	uint8_t uuids[2][16], status[2] = { 0, OUTCOMES };
+	struct idempotency in = {
+		.scope = "POST /v1/jobs:cancel k-2", .status = 200, .count = 2,
+		.uuids = uuids, .item_status = status
+	}, out;
+
+	for (int i = 0; i < 2; i++)
+		given_uuid(i, uuids[i]);
+	ck_assert_int_eq(store_begin(s, DURABLE_FULL), 0);
+	ck_assert_int_eq(store_put_idempotency(s, &in), 0);
+	ck_assert_int_eq(store_commit(s), 0);
+	ck_assert_int_eq(store_find_idempotency(s, in.scope, &out), -EUCLEAN);
 	store_close(s);
 }
 END_TEST
@@ -518,6 +538,7 @@ int main(void)
 		the_newest_moment_stored_is_known,
 		jobs_expire_oldest_first,
 		an_idempotent_answer_is_remembered_until_it_is_purged,
+		an_answer_that_never_was_is_a_corrupt_one,
 		an_answer_without_jobs_is_remembered_too,
 		numbers_are_kept_by_name,
 	};
