@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define EVENTS 64
@@ -83,6 +84,7 @@ void crowd_watch(struct crowd *c, size_t i, const char *target)
 void crowd_command(struct crowd *c, const char *path)
 {
 	struct watcher *commander = &c->all[c->count];
+	struct timespec now;
 	char request[256];
 	int n = snprintf(request, sizeof(request),
 			 "POST %s HTTP/1.1\r\nHost: localhost\r\n"
@@ -90,6 +92,8 @@ void crowd_command(struct crowd *c, const char *path)
 
 	/* the server closes connections that were idle for long */
 	hang_up(commander);
+	clock_gettime(CLOCK_REALTIME, &now);	/* as the kernel's stamps */
+	c->commanded_s = (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 	ask_as(c, commander, request, n);
 }
 

@@ -27,6 +27,7 @@ struct crowd {
 	struct watcher *all;		/* the last one gives the commands */
 	size_t count;			/* of those who watch */
 	size_t heard;			/* since crowd_forget */
+	double commanded_s;		/* just before the latest command */
 };
 
 void crowd_open(struct crowd *c, const struct server *server, enum form form,

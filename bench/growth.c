@@ -50,8 +50,8 @@ static const struct {
 	[LIST_STATE] = { "list of a state, all jobs match", "answers/s" },
 	[LIST_TAG] = { "list of a tag, 1 in 1000 has it", "answers/s" },
 	[LIST_DEEP] = { "list, 50 from nine tenths down", "answers/s" },
-	[MEMORY] = { "memory", "MiB" },
-	[STORE] = { "jobs.db", "MiB" },
+	[MEMORY] = { "memory", "MB" },
+	[STORE] = { "jobs.db", "MB" },
 };
 
 static double found[NUMBERS][SIZES_MAX];
@@ -172,13 +172,13 @@ static void measure_submit(const struct server *server, size_t at)
 	found[SUBMIT_P99][at] = result.p99_ms;
 }
 
-static double store_mib(const struct server *server)
+static double store_mb(const struct server *server)
 {
 	char path[128];
 	struct stat st;
 
 	snprintf(path, sizeof(path), "%s/jobs.db", server->dir);
-	return stat(path, &st) == 0 ? (double)st.st_size / (1 << 20) : 0;
+	return stat(path, &st) == 0 ? (double)st.st_size / 1e6 : 0;
 }
 
 /* A heygend that has just started on so many jobs: its memory is not that of
@@ -191,9 +191,9 @@ static void measure(struct server *server, size_t have, size_t jobs,
 	add_jobs(server, jobs - have);
 	server_stop(server);
 	server_heygend(server, settings);
-	found[STORE][at] = store_mib(server);
+	found[STORE][at] = store_mb(server);
 	walk(server, jobs, IDS, &w);
-	found[MEMORY][at] = (double)process_rss_kb(server->pid) / 1024;
+	found[MEMORY][at] = process_rss_mb(server->pid);
 	/* once to warm up */
 	measure_status(server, &w, seconds / 2, at);
 	measure_status(server, &w, seconds, at);

@@ -1,4 +1,4 @@
-# bench/: see HACKING.md
+# Programs that measure: BENCH.md.
 BENCHES = \
 	%D%/beside \
 	%D%/cpu \
@@ -67,7 +67,12 @@ bench_running_SOURCES = %D%/running.c $(BENCH_SERVER)
 bench_running_LDADD = $(CIVETWEB_LIBS)
 bench_start_SOURCES = %D%/start.c $(BENCH_SERVER)
 bench_start_LDADD = $(CIVETWEB_LIBS)
-bench_status_SOURCES = %D%/status.c $(BENCH_SERVER)
+bench_status_SOURCES = \
+	%D%/status.c \
+	%D%/walk.c \
+	%D%/walk.h \
+	$(BENCH_SERVER) \
+	$(NULL)
 bench_status_LDADD = $(CIVETWEB_LIBS)
 bench_submit_SOURCES = %D%/submit.c $(BENCH_SERVER)
 bench_submit_LDADD = libdaemon.la

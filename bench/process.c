@@ -24,12 +24,12 @@ static int64_t number_in(const char *path, const char *name)
 	return value;
 }
 
-int64_t process_rss_kb(pid_t pid)
+double process_rss_mb(pid_t pid)
 {
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-	return number_in(path, "VmRSS");
+	return (double)number_in(path, "VmRSS") * 1024 / 1e6;
 }
 
 int64_t process_written(pid_t pid)

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-int64_t process_rss_kb(pid_t pid);
+double process_rss_mb(pid_t pid);		/* in 10^6 bytes */
 /* How often its threads went to sleep by themselves, as often as they were
  * woken: all of them together. */
 int64_t process_sleeps(pid_t pid);

@@ -102,7 +102,7 @@ static uint64_t kill_under_load(struct server *server)
 	return result.answers;
 }
 
-static double log_mib(const struct server *server)
+static double log_mb(const struct server *server)
 {
 	char path[128];
 	struct stat st;
@@ -110,13 +110,13 @@ static double log_mib(const struct server *server)
 	snprintf(path, sizeof(path), "%s/jobs.db-wal", server->dir);
 	if (stat(path, &st) < 0)
 		give_up("no write-ahead log was left behind");
-	return (double)st.st_size / (1 << 20);
+	return (double)st.st_size / 1e6;
 }
 
 /* --- measuring ---------------------------------------------------------------------- */
 
 struct found {
-	double clean_ms, ready_ms, running_ms, log_mib;
+	double clean_ms, ready_ms, running_ms, log_mb;
 };
 
 static struct found measure(struct server *server, size_t have, size_t jobs,
@@ -133,7 +133,7 @@ static struct found measure(struct server *server, size_t have, size_t jobs,
 	found.clean_ms = server->ready_ms;
 	wait_running(server, running);
 	*late_out = kill_under_load(server);
-	found.log_mib = log_mib(server);
+	found.log_mb = log_mb(server);
 	began = now_s();
 	start(server, running);
 	found.ready_ms = server->ready_ms;
@@ -162,8 +162,8 @@ static void report(size_t jobs, size_t running, const struct found *found)
 	report_row(&(struct row){ .what = what, .unit = "ms",
 				  .ours = found->running_ms });
 	snprintf(what, sizeof(what), "%zu jobs: the log left behind", jobs);
-	report_row(&(struct row){ .what = what, .unit = "MiB",
-				  .ours = found->log_mib });
+	report_row(&(struct row){ .what = what, .unit = "MB",
+				  .ours = found->log_mb });
 }
 
 int main(int argc, char **argv)

@@ -39,7 +39,7 @@ void report_begin(const char *bench, const char *topic, bool json)
 	fflush(stdout);
 }
 
-static bool row_is_good(const struct row *row, double ratio)
+static bool row_is_met(const struct row *row, double ratio)
 {
 	double value = row->yardstick > 0 ? ratio : row->ours;
 
@@ -56,9 +56,9 @@ static void print_json(const struct row *row, double ratio)
 		printf(",\"yardstick\":%.6g,\"ratio\":%.4g", row->yardstick,
 		       ratio);
 	if (row->wanted != WANTED_NOTHING)
-		printf(",\"%s\":%.6g,\"good\":%s",
+		printf(",\"%s\":%.6g,\"met\":%s",
 		       row->wanted == WANTED_AT_LEAST ? "at_least" : "at_most",
-		       row->bound, row_is_good(row, ratio) ? "true" : "false");
+		       row->bound, row_is_met(row, ratio) ? "true" : "false");
 	printf("}");
 }
 
@@ -83,7 +83,7 @@ static void print_line(const struct row *row, double ratio)
 	if (row->wanted != WANTED_NOTHING)
 		printf("  %s %-7g %s",
 		       row->wanted == WANTED_AT_LEAST ? ">=" : "<=",
-		       row->bound, row_is_good(row, ratio) ? "met" : "MISSED");
+		       row->bound, row_is_met(row, ratio) ? "met" : "MISSED");
 	printf("\n");
 }
 

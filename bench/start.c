@@ -61,15 +61,15 @@ static double still_wakes(const struct still *s, double seconds)
 	return (double)(process_sleeps(s->pid) - s->sleeps) / seconds;
 }
 
-static void report_idle(const char *who, double wakes, double mib,
-			double mib_bound)
+static void report_idle(const char *who, double wakes, double mb,
+			double mb_bound)
 {
 	char what[64];
 
 	snprintf(what, sizeof(what), "idle %s, memory", who);
-	report_row(&(struct row){ .what = what, .unit = "MiB", .ours = mib,
+	report_row(&(struct row){ .what = what, .unit = "MB", .ours = mb,
 				  .wanted = WANTED_AT_MOST,
-				  .bound = mib_bound });
+				  .bound = mb_bound });
 	snprintf(what, sizeof(what), "idle %s, woken", who);
 	report_row(&(struct row){ .what = what, .unit = "times/s",
 				  .ours = wakes, .wanted = WANTED_AT_MOST,
@@ -81,7 +81,7 @@ static void measure_idle(double seconds)
 	struct server server = { 0 };
 	struct still all[1 + WORKERS];
 	pid_t workers[WORKERS];
-	double wakes = 0, mib = 0;
+	double wakes = 0, mb = 0;
 	size_t count;
 
 	server_heygend(&server, settings);
@@ -92,15 +92,14 @@ static void measure_idle(double seconds)
 		all[1 + i] = still_begin(workers[i]);
 	usleep((useconds_t)(seconds * 1e6));
 	report_idle("heygend", still_wakes(&all[0], seconds),
-		    (double)process_rss_kb(server.pid) / 1024, 15);
+		    process_rss_mb(server.pid), 15);
 	for (size_t i = 1; i <= count; i++) {
-		double kb = (double)process_rss_kb(all[i].pid);
-
-		mib = kb / 1024 > mib ? kb / 1024 : mib;
+		if (process_rss_mb(all[i].pid) > mb)
+			mb = process_rss_mb(all[i].pid);
 		if (still_wakes(&all[i], seconds) > wakes)
 			wakes = still_wakes(&all[i], seconds);
 	}
-	report_idle("worker", wakes, mib, 3);
+	report_idle("worker", wakes, mb, 3);
 	report_row(&(struct row){
 		.what = "idle heygend, written", .unit = "bytes",
 		.ours = (double)(process_written(server.pid) -
@@ -132,8 +131,7 @@ static void measure_store(struct server *server, size_t from, size_t jobs)
 	server_stop(server);
 	server_heygend(server, settings);
 	report_store(jobs, "ready", "ms", server->ready_ms, full ? 5000 : 0);
-	report_store(jobs, "memory", "MiB",
-		     (double)process_rss_kb(server->pid) / 1024,
+	report_store(jobs, "memory", "MB", process_rss_mb(server->pid),
 		     full ? 450 : 0);
 }
 

@@ -14,6 +14,7 @@
 #include "bench/process.h"
 #include "bench/report.h"
 #include "bench/server.h"
+#include "bench/walk.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -27,46 +28,16 @@
 #define WANTED 0.85	/* of the constant, with the first number of jobs */
 #define WITHIN 0.9	/* of that, with the others */
 
-static char (*ids)[37];
-static size_t id_count;
+#define IDS 20000	/* spread over all jobs */
 
 /* --- measuring ------------------------------------------------------------------- */
 
-/* The ids, as anybody would get them. */
-static void learn_ids(const struct server *server, size_t jobs)
-{
-	char command[256], line[128];
-	FILE *from;
-
-	snprintf(command, sizeof(command),
-		 "sqlite3 -readonly '%s/jobs.db' 'SELECT id FROM job "
-		 "ORDER BY random() LIMIT 20000'", server->dir);
-	free(ids);
-	ids = calloc(jobs < 20000 ? jobs : 20000, sizeof(*ids));
-	id_count = 0;
-	from = popen(command, "r");
-	while (ids && from && id_count < jobs && id_count < 20000 &&
-	       fgets(line, sizeof(line), from)) {
-		line[strcspn(line, "\n")] = '\0';
-		snprintf(ids[id_count++], sizeof(*ids), "%.36s", line);
-	}
-	if (!from || pclose(from) != 0 || id_count == 0)
-		give_up("cannot read the ids");
-}
-
-static size_t status_request(void *user, uint64_t i, char *out, size_t size)
-{
-	(void)user;
-	return snprintf(out, size, "GET /status?job_id=%s HTTP/1.1\r\n"
-			"Host: localhost\r\n\r\n", ids[i % id_count]);
-}
-
 /* One answer whole, as heygend gives it: the constant. */
-static const char *one_answer(const struct server *server)
+static const char *one_answer(const struct server *server, struct walk *ids)
 {
 	static char text[4096];
 	char request[256];
-	size_t size = status_request(NULL, 0, request, sizeof(request));
+	size_t size = walk_status_request(ids, 0, request, sizeof(request));
 	size_t got = 0, need = SIZE_MAX;
 	int fd = ask_dial(server);
 	ssize_t n = send(fd, request, size, MSG_NOSIGNAL);
@@ -93,12 +64,12 @@ struct cost {
 	double cpu_s, answers;
 };
 
-static double rate(const struct server *server, double seconds,
-		   struct cost *cost)
+static double rate(const struct server *server, struct walk *ids,
+		   double seconds, struct cost *cost)
 {
 	struct load load = { .port = server->port, .connections = CONNECTIONS,
 			     .duration_ms = seconds * 1000,
-			     .request = status_request };
+			     .request = walk_status_request, .user = ids };
 	struct load_result result;
 
 	cost->cpu_s -= process_cpu_s(server->pid);
@@ -118,19 +89,20 @@ static double measure(size_t jobs, double seconds, double bound)
 		"simulation.min_ms=3600000", "simulation.max_ms=7200000", NULL
 	};
 	struct server heygend = { 0 }, constant = { 0 };
+	struct walk ids;
 	char what[64];
 	double ours[ROUNDS], theirs[ROUNDS], ratios[ROUNDS];
 	struct cost cost = { 0 }, constant_cost = { 0 };
 
 	server_heygend(&heygend, settings);
 	fill(&heygend, jobs);
-	learn_ids(&heygend, jobs);
-	server_constant(&constant, one_answer(&heygend));
-	(void)rate(&heygend, seconds / 2, &cost);
+	walk(&heygend, jobs, IDS, &ids);
+	server_constant(&constant, one_answer(&heygend, &ids));
+	(void)rate(&heygend, &ids, seconds / 2, &cost);
 	cost = (struct cost){ 0 };
 	for (int i = 0; i < ROUNDS; i++) {
-		theirs[i] = rate(&constant, seconds, &constant_cost);
-		ours[i] = rate(&heygend, seconds, &cost);
+		theirs[i] = rate(&constant, &ids, seconds, &constant_cost);
+		ours[i] = rate(&heygend, &ids, seconds, &cost);
 		ratios[i] = ours[i] / theirs[i];
 	}
 	snprintf(what, sizeof(what), "GET /status?job_id=, %zu jobs", jobs);
@@ -144,6 +116,7 @@ static double measure(size_t jobs, double seconds, double bound)
 				  .ours = cost.cpu_s * 1e6 / cost.answers,
 				  .yardstick = constant_cost.cpu_s * 1e6 /
 					       constant_cost.answers });
+	walk_free(&ids);
 	server_remove(&heygend);
 	server_stop(&constant);
 	return median(ratios, ROUNDS);

@@ -10,7 +10,8 @@
  *
  * The delay is from the arrival of that command's answer to the arrival of the
  * end at the watcher, both as the kernel stamps them.  The change is committed
- * and published before either is sent, so it can be below zero. */
+ * and published before either is sent, so it can be below zero.  Beside it
+ * stands the delay since the command was sent, the commit and all. */
 #include "config.h"
 
 #include "bench/ask.h"
@@ -42,7 +43,7 @@ struct place {
 	bool own;			/* each watcher has a job of its own */
 	size_t watchers, ends;
 	char (*jobs)[37];
-	double *delays_ms;
+	double *delays_ms, *sent_ms;	/* since the answer, since the asking */
 	size_t delays_count;
 };
 
@@ -169,9 +170,14 @@ static void take_delays(struct place *p)
 	double answered = crowd_answered(&p->crowd);
 
 	for (size_t i = 0; i < p->watchers; i++)
-		if (p->crowd.all[i].heard_s > 0)
+		if (p->crowd.all[i].heard_s > 0) {
+			double heard = p->crowd.all[i].heard_s;
+
+			p->sent_ms[p->delays_count] =
+				(heard - p->crowd.commanded_s) * 1e3;
 			p->delays_ms[p->delays_count++] =
-				(p->crowd.all[i].heard_s - answered) * 1e3;
+				(heard - answered) * 1e3;
+		}
 }
 
 /* One of the jobs ends, its watcher takes another one. */
@@ -226,17 +232,24 @@ static const char *name_of(const struct place *p)
 
 	snprintf(name, sizeof(name), "%s, %zu, %s",
 		 p->form == LONG_POLL ? "long-poll" : "stream", p->watchers,
-		 p->own ? "one of them woken" : "all of them woken");
+		 p->own ? "one woken" : "all woken");
 	return name;
 }
 
 static void report(const struct place *p, double share)
 {
-	char what[80];
+	char what[96];
 
-	snprintf(what, sizeof(what), "%s: p%.0f", name_of(p), share * 100);
+	snprintf(what, sizeof(what), "%s: p%.0f of %zu", name_of(p),
+		 share * 100, p->delays_count);
 	report_row(&(struct row){ .what = what, .unit = "ms",
 				  .ours = percentile(p->delays_ms,
+						     p->delays_count,
+						     share) });
+	snprintf(what, sizeof(what), "%s: p%.0f since sent", name_of(p),
+		 share * 100);
+	report_row(&(struct row){ .what = what, .unit = "ms",
+				  .ours = percentile(p->sent_ms,
 						     p->delays_count,
 						     share) });
 }
@@ -257,7 +270,8 @@ static void measure(enum form form, bool own, size_t watchers, size_t ends)
 		p.ends = ends / watchers + ROUNDS_LEAST;
 	p.delays_ms = calloc(p.ends * (own ? 1 : watchers),
 			     sizeof(*p.delays_ms));
-	if (!p.delays_ms)
+	p.sent_ms = calloc(p.ends * (own ? 1 : watchers), sizeof(*p.sent_ms));
+	if (!p.delays_ms || !p.sent_ms)
 		give_up("no memory for the delays");
 	start(&p);
 	if (own)
@@ -268,6 +282,7 @@ static void measure(enum form form, bool own, size_t watchers, size_t ends)
 	report(&p, 0.5);
 	report(&p, 0.99);
 	free(p.delays_ms);
+	free(p.sent_ms);
 }
 
 /* Descriptors for both sides' ends; false: the limit is lower. */

@@ -250,7 +250,7 @@ static void report(pid_t pid, double used_s, long switches)
 	printf("late p50 p99 max        %.2f %.2f %.2f ms\n", late_ms(0.5),
 	       late_ms(0.99), late_ms(1 - 1e-9));
 	printf("memory                  %.1f MB\n",
-	       (double)status_of(pid, "VmRSS:") / 1024);
+	       (double)status_of(pid, "VmRSS:") * 1024 / 1e6);
 	bare = yardstick((uint64_t)switches, tally.packets, tally.records);
 	printf("share of a core         %.1f %%, %.2f x bare wake-ups and "
 	       "packets\n", core * 100, core / bare);

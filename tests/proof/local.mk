@@ -13,8 +13,8 @@ PROOF_CRASH = $(AM_TESTS_ENVIRONMENT) \
 	--rounds $(PROOF_KILLS) --seconds $(PROOF_KILLS_SECONDS) \
 	--clients $(PROOF_CLIENTS) $(SEED:%=--seed %)
 
-PROOFS = proof-daemon proof-worker proof-disk proof-store proof-clock \
-	proof-crowd proof-hours
+PROOFS = proof-daemon proof-worker proof-disk proof-store proof-snapshot \
+	proof-clock proof-crowd proof-hours
 .PHONY: proof $(PROOFS)
 proof: all
 	@PROOF_SKIPPED=`mktemp` || exit 1; export PROOF_SKIPPED; \
@@ -65,6 +65,7 @@ EXTRA_DIST += \
 	%D%/flat.py \
 	%D%/hours.py \
 	%D%/hours_load.py \
+	%D%/snapshot.py \
 	%D%/store.py \
 	$(NULL)
 
@@ -73,6 +74,10 @@ proof-store: all
 	@$(MAKE) $(AM_MAKEFLAGS) tests/unit/test_vfs.la
 	@$(AM_TESTS_ENVIRONMENT) python3 $(srcdir)/%D%/store.py \
 		--seconds $(PROOF_SECONDS) --clients $(PROOF_CLIENTS) \
+		$(SEED:%=--seed %)
+# An operator holds a snapshot for a minute: 120 s in all.
+proof-snapshot: all
+	@$(AM_TESTS_ENVIRONMENT) python3 $(srcdir)/%D%/snapshot.py \
 		$(SEED:%=--seed %)
 # Ten thousand peers of the worst kinds; PARTS=idle,gone runs some of them.
 PARTS =
