@@ -444,10 +444,12 @@ int job_recover(struct engine *e)
 	     slot++) {
 		const struct job *job = board_at(e->board, slot);
 
-		if (job && job->state == JOB_RUNNING)
+		if (!job || job->aside)
+			continue;
+		if (job->state == JOB_RUNNING)
 			r = requeue(e, slot, job->losses, JOB_STAGES,
 				    "recovery");
-		else if (job && job->state == JOB_QUEUED)
+		else if (job->state == JOB_QUEUED)
 			r = put_eligible(e, slot, job_eligible_ms(e, job));
 	}
 	return r;

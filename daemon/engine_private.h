@@ -208,6 +208,8 @@ int engine_watch_fds(struct engine *e);
 
 /* Collects, purges, writes progress, dispatches: what nobody asked for. */
 int engine_keep_house(struct engine *e);
+/* The turn of job_recover, before all others. */
+int engine_recover(struct engine *e);
 /* The same as engine_turn_whole, one item a transaction.  What the store
  * refuses for its own sake is dealt with; only what may pass is a failure,
  * and then the first *decided_out commands have their outcome. */

@@ -173,6 +173,21 @@ static int turn_chore(struct engine *e, const struct chore *chore,
 	return 0;
 }
 
+/* Before any other turn; one that is refused is no reason not to start. */
+int engine_recover(struct engine *e)
+{
+	int r = -EIO;
+
+	for (int tries = 0; r == -EIO && tries < TRIES_MAX; tries++) {
+		turn_begin(e);
+		r = engine_finish_turn(e, job_recover(e));
+		if (r == -EIO && e->turn.refused != SLOT_NONE &&
+		    set_aside(e, e->turn.refused) < 0)
+			r = -ENOMEM;
+	}
+	return r;
+}
+
 /* --- the turn --------------------------------------------------------------------------- */
 
 int engine_turn_singly(struct engine *e, size_t *decided_out)

@@ -137,13 +137,14 @@ static int first_meta(struct engine *e)
  * "default" begins. */
 static int first_turn(struct engine *e)
 {
-	int r;
+	int r = engine_recover(e);
 
+	if (r < 0)
+		return r;
 	turn_begin(e);
-	r = job_recover(e);
-	if (r == 0 && e->settings->status_default_job == DEFAULT_JOB_START)
+	if (e->settings->status_default_job == DEFAULT_JOB_START)
 		r = job_default_start(e);
-	else if (r == 0 && e->settings->status_default_job == DEFAULT_JOB_OFF)
+	else if (e->settings->status_default_job == DEFAULT_JOB_OFF)
 		r = job_default_remove(e);
 	return engine_finish_turn(e, r);
 }

@@ -212,6 +212,31 @@ START_TEST(a_lost_run_that_cannot_be_queued_again_keeps_no_other_from_it)
 }
 END_TEST
 
+START_TEST(a_run_that_cannot_be_recovered_is_no_reason_not_to_start)
+{
+	int bad, good;
+
+	given_engine_and_jobs();
+	bad = one_that_is(JOB_RUNNING, 0);
+	good = one_that_is(JOB_RUNNING, 1);
+	sql_of("CREATE TRIGGER poison BEFORE UPDATE ON job WHEN NEW.id =", bad,
+	       REFUSED);
+	end_engine();
+	given_engine();
+	ck_assert_int_eq(job(bad)->state, JOB_RUNNING);
+	ck_assert_int_eq(job(good)->state, JOB_QUEUED);
+	turn_whole();
+	ck_assert_int_eq(job(good)->state, JOB_RUNNING);
+	ck_assert_int_eq(slots_taken(), 4);
+	end_engine();
+	/* and the next start, when the database takes it, brings it back */
+	(void)given_sql("DROP TRIGGER poison");
+	given_engine();
+	ck_assert_int_eq(job(bad)->state, JOB_QUEUED);
+	end_engine();
+}
+END_TEST
+
 START_TEST(a_job_that_cannot_be_removed_keeps_no_other_here)
 {
 	int bad = 0, good = 1;
@@ -290,6 +315,7 @@ int main(void)
 		a_job_set_aside_comes_back_by_a_verb_once_the_store_takes_it,
 		an_end_that_can_never_be_stored_holds_no_slot,
 		a_lost_run_that_cannot_be_queued_again_keeps_no_other_from_it,
+		a_run_that_cannot_be_recovered_is_no_reason_not_to_start,
 		a_job_that_cannot_be_removed_keeps_no_other_here,
 		old_things_that_cannot_be_purged_wait,
 		a_row_of_progress_that_cannot_be_written_is_left_out,
