@@ -132,14 +132,6 @@ int job_state_parse(const char *word)
 	return -1;
 }
 
-int job_verb_parse(const char *word)
-{
-	for (int i = 0; i < JOB_VERBS; i++)
-		if (strcmp(verbs[i].name, word) == 0)
-			return i;
-	return -1;
-}
-
 static int list_find(const char *const *names, int count, const char *word)
 {
 	for (int i = 0; i < count; i++)

@@ -80,7 +80,6 @@ const char *job_error_name(enum job_error error);	/* the wire's code */
 const char *job_error_message(enum job_error error);	/* a sentence */
 const char *on_error_name(enum on_error on_error);
 int job_state_parse(const char *word);
-int job_verb_parse(const char *word);
 int event_kind_parse(const char *word);
 int job_stage_parse(const char *word);
 int job_error_parse(const char *word);

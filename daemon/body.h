@@ -25,8 +25,8 @@ struct complaints {		/* zero: none */
 };
 void complaints_free(struct complaints *c);
 
-/* body_parse -- the object that the text is, for cJSON_Delete; NULL: the
- * complaint says why not (or there was no memory: errors.failed). */
+/* body_parse -- the object that the text is, for cJSON_Delete.  NULL: the
+ * complaint says why not, or there was no memory: none, and errors.failed. */
 cJSON *body_parse(const char *text, size_t length, struct complaints *c);
 
 struct submissions {		/* borrows texts from the parsed body */

@@ -37,8 +37,8 @@ void crew_set_settings(struct crew *crew, const struct order_settings *s);
 void crew_set_clock(struct crew *crew, int64_t now_ms, double rate);
 void crew_set_silence(struct crew *crew, int64_t worker_timeout_s);
 
-/* Starts what is due, kills who is silent.  Real monotonic ms until it wants
- * to be called again; INT64_MAX: never. */
+/* Starts what is due, kills who is silent.  When it wants to be called again:
+ * a moment, real monotonic ms; INT64_MAX: never. */
 int64_t crew_timers(struct crew *crew);
 
 /* Reads at most max records, workers in rotation.  How many it read; at least

@@ -29,7 +29,6 @@ struct engine_stats {
 	uint64_t submitted, restarted, removed;
 	uint64_t store_errors;
 	uint64_t worker_restarts;
-	uint64_t turns;
 };
 
 void histogram_add(struct histogram *h, const double bounds[HISTOGRAM_BUCKETS],

@@ -105,7 +105,7 @@ struct framing headers_framing(const struct headers *h)
 {
 	const char *length = header_get(h, HEADER_CONTENT_LENGTH);
 	const char *encoding = header_get(h, HEADER_TRANSFER_ENCODING);
-	struct framing f = { .has_length = length != NULL };
+	struct framing f = { 0 };
 
 	for (int i = 0; i < HEADERS; i++)
 		if (header_table[i].single && h->times[i] > 1)

@@ -55,9 +55,8 @@ const char *header_next(const struct headers *h, enum header header,
 /* --- framing ------------------------------------------------------------------ */
 
 struct framing {
-	int status;			/* 0: well; else 400, 411 or 413 */
+	int status;			/* 0: well; else 400 or 411 */
 	const char *detail;		/* then: a sentence */
-	bool has_length;
 	int64_t length;			/* bytes of the body, 0 without one */
 };
 /* What the headers say of the message: lengths, encodings, Host and doubled

@@ -88,7 +88,6 @@ struct request {
 	char request_id[132];
 	const char *base;		/* "http://host" of URLs in answers */
 	char base_text[300];
-	char scope[IDEMPOTENCY_SCOPE_BYTES];
 	char *body;			/* malloc'ed; NULL: none */
 	size_t body_length;
 	int64_t unread;			/* bytes of it still on the wire */
@@ -202,7 +201,6 @@ void reply_wait_applied(struct request *r, int64_t wait_s);
 /* --- the routes --------------------------------------------------------------------------- */
 
 void route_status(struct request *r);		/* route_status.c */
-void route_status_default(struct request *r);
 void stream_status(struct request *r, const uint8_t uuid[16]);
 void route_submit(struct request *r);		/* route_submit.c */
 void route_submit_batch(struct request *r);

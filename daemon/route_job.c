@@ -4,7 +4,6 @@
 #include "daemon/body.h"
 #include "daemon/wire_json.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
 #define HISTORY_LIMIT 100
@@ -158,7 +157,7 @@ void route_job_events(struct request *r)
 	count = reader_job_events(r->http->reader, seq, after,
 				  clock_real_mono_ms() + READER_DEADLINE_MS,
 				  events, (size_t)limit);
-	if (count < 0 && count != -ENOENT)
+	if (count < 0)
 		reply_unreadable(r, count);
 	else
 		reply_history(r, events, count);

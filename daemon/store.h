@@ -121,13 +121,10 @@ int store_expired(struct store *s, int64_t now_ms, int64_t *seqs_out,
 int store_next_expiry(struct store *s, int64_t *expires_ms_out);
 int store_next_tombstone(struct store *s, int64_t *removed_ms_out);
 int store_next_idempotency(struct store *s, int64_t *created_ms_out);
-/* Events after it are whole.  Or a failure. */
-int64_t store_event_horizon(struct store *s);
 
 /* --- the log of the database ------------------------------------------------- */
 
-int64_t store_wal_bytes(struct store *s);	/* of the files */
-int64_t store_db_bytes(struct store *s);
+int64_t store_wal_bytes(struct store *s);	/* of its file */
 /* What a checkpoint would have to copy: the file of the log does not shrink
  * when that is done. */
 int64_t store_wal_pending(struct store *s);

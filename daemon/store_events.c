@@ -111,13 +111,3 @@ int store_purge_tombstones(struct store *s, int64_t removed_before_ms,
 	}
 	return r < 0 ? r : count;
 }
-
-int64_t store_event_horizon(struct store *s)
-{
-	int64_t horizon;
-	int r = store_meta_get(s, "event_horizon", &horizon);
-
-	if (r < 0)
-		return r == -ENOENT ? 0 : r;
-	return horizon;
-}

@@ -1,4 +1,4 @@
-/* store_log.c -- the write-ahead log and the size of the file. */
+/* store_log.c -- the write-ahead log, and pages that are free. */
 #include "daemon/store_sql.h"
 
 #include <errno.h>
@@ -6,23 +6,13 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static int64_t file_bytes(const struct store *s, const char *suffix)
+int64_t store_wal_bytes(struct store *s)
 {
 	char path[STORE_PATH_BYTES + 8];
 	struct stat st;
 
-	snprintf(path, sizeof(path), "%s%s", s->path, suffix);
+	snprintf(path, sizeof(path), "%s-wal", s->path);
 	return stat(path, &st) == 0 ? st.st_size : 0;
-}
-
-int64_t store_wal_bytes(struct store *s)
-{
-	return file_bytes(s, "-wal");
-}
-
-int64_t store_db_bytes(struct store *s)
-{
-	return file_bytes(s, "");
 }
 
 int64_t store_wal_pending(struct store *s)

@@ -102,7 +102,7 @@ struct job *turn_edit(struct engine *e, uint32_t slot)
 {
 	struct job *job = turn_edit_texts(e, slot, NULL);
 
-	/* until turn_live_only says otherwise */
+	/* who knows a better moment sets it */
 	if (job)
 		job->updated_ms = e->turn.now_ms;
 	return job;
