@@ -103,7 +103,7 @@ REQUESTS = (
     ("a submission", "POST", "/v1/jobs", TAGGED, None, 202),
     ("a kept submission", "POST", "/v1/jobs", TAGGED, key, 202),
     ("a batch", "POST", "/v1/jobs:batch", {"jobs": [TAGGED] * 12}, key, 202),
-    ("nonsense", "POST", "/v1/jobs", {"tags": [7], "priority": "?", "x": 1},
+    ("nonsense", "POST", "/v1/jobs", {"tags": [7], "priority": "?", "x": 10 ** 70},
      {"Prefer": "handling=strict"}, 422),
     ("no JSON", "POST", "/v1/jobs", b"{]", None, 400),
     ("a patch", "PATCH", "/v1/jobs/{queued}",
