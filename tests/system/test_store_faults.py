@@ -212,15 +212,17 @@ class FileSize(unittest.TestCase):
         self.daemon.start()
         self.acknowledged = []
 
-    def limit(self, bytes):
-        pid = self.daemon.process.pid
-        hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)[1]
-        resource.prlimit(pid, resource.RLIMIT_FSIZE, (bytes, hard))
-
     def limit_to_what_there_is(self):
-        self.limit(max(os.path.getsize(os.path.join(
+        largest = max(os.path.getsize(os.path.join(
             self.daemon.state_dir, name)) for name in ("jobs.db",
-                                                       "jobs.db-wal")))
+                                                       "jobs.db-wal"))
+        pid = self.daemon.process.pid
+        self.had = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (largest, self.had[1]))
+
+    def raise_the_limit(self):
+        resource.prlimit(self.daemon.process.pid, resource.RLIMIT_FSIZE,
+                         self.had)
 
     def submit_some(self):
         """Remembers what was acknowledged; the answer."""
@@ -256,7 +258,7 @@ class FileSize(unittest.TestCase):
                      "/status?job_id=" + job, "/v1/queue"):
             self.assertEqual(d.get(path).status, 200, path)
         self.assert_all_there()
-        self.limit(resource.RLIM_INFINITY)
+        self.raise_the_limit()
         until(self.ready, "that it recovers by itself")
         self.assertEqual(self.submit_some().status, 202)
         self.assertIn("store.recovered", d.log())
