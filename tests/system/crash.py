@@ -247,8 +247,7 @@ class Arena:
     def check_touched(self):
         """And some that were not, the deleted ones too; nobody else asks."""
         self.pauser.check(self.asker)
-        some = [self.random.sample(client.jobs, min(5, len(client.jobs)))
-                for client in self.clients]
+        some = [client.some(self.random) for client in self.clients]
         with concurrent.futures.ThreadPoolExecutor(16) as pool:
             self.checked += sum(pool.map(self.check_client, self.clients,
                                          some))

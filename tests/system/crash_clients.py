@@ -32,6 +32,8 @@ REFUSED = "store_unavailable"
 IDLE_S = 0.4				# a connection is used again within
 PAUSE_S = 0.03				# at most, between two requests
 RECENT = 40				# jobs that are still of interest
+KEPT = 200				# others are deleted when they have ended
+TIDY = 20				# at once
 
 
 class Unknown(Exception):
@@ -127,6 +129,7 @@ class Client(threading.Thread):
         self.random = random.Random("%s/%d" % (arena.seed, number))
         self.http = arena.make_http()
         self.jobs = []			# all that are known to be there
+        self.tidied = 0			# of them, the oldest: to be deleted
         self.again = []			# Again
         self.kept = []			# recent answered submissions with keys
         self.lost = []			# titles submitted without key or answer
@@ -155,7 +158,9 @@ class Client(threading.Thread):
         live = [job for job in self.jobs[-RECENT:] if not job.deleted]
         sure = [job for job in live if not job.maybe]
         choice = self.random.random()
-        if len(sure) < 4 or choice < 0.15:
+        if len(self.jobs) > self.tidied + KEPT:
+            self.tidy()
+        elif len(sure) < 4 or choice < 0.15:
             self.submit()
         elif choice < 0.42:
             self.look(self.random.choice(live))
@@ -298,8 +303,24 @@ class Client(threading.Thread):
         elif status not in (409, 503):
             raise Wrong("%d for %s of %s" % (status, verb, job.id))
 
-    def bulk(self, jobs):
-        verb = "delete" if self.random.random() < 0.1 else self.choose_verb()
+    def tidy(self):
+        """Deletes old jobs; what has not ended is left as it is.  A heygend
+        that starts reads all that are there, and they become many."""
+        old = [job for job in self.jobs[self.tidied:self.tidied + TIDY]
+               if not job.deleted and not job.maybe]
+        if old:
+            self.bulk(old, "delete")
+        self.tidied += TIDY
+
+    def some(self, random):
+        """Of its jobs: most that are kept, one of all."""
+        kept = self.jobs[self.tidied:]
+        return (random.sample(kept, min(4, len(kept))) +
+                random.sample(self.jobs, min(1, len(self.jobs))))
+
+    def bulk(self, jobs, verb=None):
+        verb = verb or ("delete" if self.random.random() < 0.1
+                        else self.choose_verb())
         key = self.key("b")
         try:
             self.bulk_done(None, jobs, verb, key)
