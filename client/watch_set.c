@@ -361,12 +361,9 @@ void hg__watch_due(hg_watch *w, const char *id)
 {
 	struct hg__entry *e = w->table_size ? *slot_of(w, id) : NULL;
 
-	for (; e; e = e->chain) {
-		if (e->dropped || e->over || !same_id(e->job->id, id))
-			continue;
-		e->due = true;
-		w->urgent = true;
-	}
+	for (; e; e = e->chain)
+		if (!e->dropped && !e->over && same_id(e->job->id, id))
+			e->due = w->urgent = true;
 }
 
 /* --- reports --------------------------------------------------------------- */

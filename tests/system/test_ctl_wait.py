@@ -597,8 +597,10 @@ class Watches(Waiting):
         refusals = [self.ctl("watch", "--tag", "a b", code=1)]
         with Scripted(not_found) as server:
             refusals.append(ctl("watch", server=server.url))
+        with Scripted(lambda *_: (401, {}, {})) as server:
+            refusals.append(ctl("watch", server=server.url))
+        self.assertEqual([done.code for done in refusals], [1, 1, 3])
         for done in refusals:
-            self.assertEqual(done.code, 1, done)
             self.assertRegex(done.err, r"\Aheygenctl: cannot list jobs: .*\n\Z")
 
     def test_what_makes_no_sense_three_times_ends_a_watch(self):
