@@ -32,7 +32,7 @@ REFUSED = "store_unavailable"
 IDLE_S = 0.4				# a connection is used again within
 PAUSE_S = 0.03				# at most, between two requests
 RECENT = 40				# jobs that are still of interest
-KEPT = 200				# others are deleted when they have ended
+KEPT = 200				# those before them are deleted
 TIDY = 20				# at once
 
 
@@ -304,12 +304,12 @@ class Client(threading.Thread):
             raise Wrong("%d for %s of %s" % (status, verb, job.id))
 
     def tidy(self):
-        """Deletes old jobs; what has not ended is left as it is.  A heygend
+        """Deletes old jobs, also those whose turn never came.  A heygend
         that starts reads all that are there, and they become many."""
         old = [job for job in self.jobs[self.tidied:self.tidied + TIDY]
                if not job.deleted and not job.maybe]
-        if old:
-            self.bulk(old, "delete")
+        for verb in ("cancel", "delete") if old else ():
+            self.bulk(old, verb)
         self.tidied += TIDY
 
     def some(self, random):
