@@ -175,19 +175,10 @@ static void new_answer(struct hg__answer *a)
 	a->content_type[0] = '\0';
 }
 
-static size_t on_header(char *line, size_t size, size_t n, void *user)
+void hg__answer_header(struct hg__answer *a, const char *line, size_t n)
 {
-	struct hg__transport *t = user;
-	struct hg__answer *a = t->answer;
 	char applied[64] = "";
 
-	n *= size;
-	a->heard_ms = now_ms();
-	a->header_bytes += n;
-	if (a->header_bytes > HG__HEADERS_MAX) {
-		t->too_much = true;
-		return 0;
-	}
 	if (n >= 5 && !memcmp(line, "HTTP/", 5))
 		new_answer(a);
 	keep_header(line, n, "Retry-After", a->retry_after,
@@ -198,6 +189,21 @@ static size_t on_header(char *line, size_t size, size_t n, void *user)
 	keep_header(line, n, "Preference-Applied", applied, sizeof(applied));
 	if (!strncasecmp(applied, "wait", 4))
 		a->preference_applied = true;
+}
+
+static size_t on_header(char *line, size_t size, size_t n, void *user)
+{
+	struct hg__transport *t = user;
+	struct hg__answer *a = t->answer;
+
+	n *= size;
+	a->heard_ms = now_ms();
+	a->header_bytes += n;
+	if (a->header_bytes > HG__HEADERS_MAX) {
+		t->too_much = true;
+		return 0;
+	}
+	hg__answer_header(a, line, n);
 	return n;
 }
 

@@ -58,6 +58,9 @@ struct hg__answer {
 	int64_t heard_ms;		/* when the last byte came; 0: none yet */
 };
 
+/* hg__answer_header -- one line of an answer's head, as it came.  Pure. */
+void hg__answer_header(struct hg__answer *a, const char *line, size_t n);
+
 /* HG_ENOMEM, HG_EINVAL. */
 hg_err hg__transport_new(const struct hg__transport_options *o,
 			 struct hg__transport **transport_out);

@@ -51,6 +51,7 @@ struct hg__problem {
 hg_err hg__wire_check(const char *text, size_t len);
 
 /* hg__wire_member -- the value of a key of a checked object; false: not there.
+ * Keys are compared as they are written: `key` needs no escapes.
  * hg__wire_next -- walks a checked array: *rest starts as the array itself.
  * false: no more, or it is no array. */
 bool hg__wire_member(struct hg__slice object, const char *key,

@@ -11,8 +11,8 @@
  * place (an object, and those around it), further passes compare them part by
  * part: one for each 1536 such keys, at most 96, which is enough for any text
  * of 1 MiB.  Should chance put too many keys into one part, then all again in
- * twice as many, up to 192: fewer than 384 passes in all.  The hash is seeded by the kernel, so nobody can write a text
- * whose keys collide.
+ * twice as many, up to 192: fewer than 384 passes in all.  The hash is seeded
+ * by the kernel, so nobody can write a text whose keys collide.
  *
  * Includes nothing of ours: the client library is built with it as well.  Any
  * thread may call it. */

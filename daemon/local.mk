@@ -54,6 +54,8 @@ libdaemon_la_SOURCES = \
 	%D%/options.c \
 	%D%/options.h \
 	%D%/outcome.h \
+	%D%/page_token.c \
+	%D%/page_token.h \
 	%D%/process.c \
 	%D%/process.h \
 	%D%/query.c \

@@ -1,11 +1,10 @@
 #include "daemon/http_request.h"
 
 #include "core/clock.h"
-#include "core/random.h"
+#include "daemon/page_token.h"
 #include "daemon/wire_json.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,43 +83,6 @@ static void jobs_by_id(struct request *r, const char *ids)
 		}
 	}
 	text_literal(t, "]}");
-}
-
-/* --- pages --------------------------------------------------------------------------------- */
-
-/* A token is the ordinal to go on below and a check, so that one that was
- * made up or mangled is told from one of ours. */
-static uint64_t token_check(int64_t seq)
-{
-	struct {
-		char purpose[16];
-		int64_t seq;
-	} text = { "page of jobs", seq };
-	uint64_t digest[2];
-
-	random_digest(&text, sizeof(text), digest);
-	return digest[0];
-}
-
-static void add_token(struct text *t, int64_t seq)
-{
-	text_printf(t, "\"%" PRIx64 "-%016" PRIx64 "\"", (uint64_t)seq,
-		    token_check(seq));
-}
-
-static bool token_parse(const char *token, int64_t *seq_out)
-{
-	char again[48];
-	uint64_t seq;
-
-	if (sscanf(token, "%16" SCNx64, &seq) != 1 || seq > INT64_MAX)
-		return false;
-	snprintf(again, sizeof(again), "%" PRIx64 "-%016" PRIx64, seq,
-		 token_check((int64_t)seq));
-	if (strcmp(again, token) != 0)
-		return false;
-	*seq_out = (int64_t)seq;
-	return true;
 }
 
 /* --- GET /v1/jobs --------------------------------------------------------------------------- */
@@ -206,7 +168,7 @@ static void add_page(struct request *r, const struct job_filter *filter,
 	}
 	text_literal(t, "],\"next_page_token\":");
 	if (more)
-		add_token(t, seqs[count - 1]);
+		page_token_write(t, seqs[count - 1]);
 	else
 		text_literal(t, "null");
 	text_char(t, '}');
@@ -222,7 +184,7 @@ static void jobs_by_filter(struct request *r)
 	if (!parameter_number(r, "limit", 1, INT64_MAX, &limit) ||
 	    !take_states(r, &filter) || !take_tags(r, &filter))
 		return;
-	if (token && *token && !token_parse(token, &filter.before_seq)) {
+	if (token && *token && !page_token_parse(token, &filter.before_seq)) {
 		bad_parameter(r, "page_token", "is none that was given out");
 		return;
 	}

@@ -1,10 +1,10 @@
 /* fuzz.h -- what a fuzz target defines.
  *
  * A target is one file that aborts when a promise is broken, a line in
- * FUZZ_TARGETS of local.mk, and seeds in corpus/NAME/.  `make check` replays
- * the seeds in a plain program; configured with --enable-fuzz and clang,
- * `make fuzz FUZZ_SECONDS=600` lets libFuzzer look for more.  What it finds is
- * worth a seed of its own. */
+ * FUZZ_TARGETS and a word in FUZZERS of local.mk, and seeds in corpus/NAME/.
+ * `make check` replays the seeds in a plain program; configured with
+ * --enable-fuzz and clang, `make fuzz` lets libFuzzer look for more (run.sh).
+ * An input that broke a promise is worth a seed with a name of its own. */
 #ifndef FUZZ_H
 #define FUZZ_H
 

@@ -1,14 +1,20 @@
-# Fuzz targets; fuzz.h says how to add one.
+# Fuzz targets; fuzz.h says how to add one, run.sh how they are run.
 FUZZ_TARGETS = \
+	%D%/fuzz_answer \
 	%D%/fuzz_body \
 	%D%/fuzz_channel \
 	%D%/fuzz_headers \
 	%D%/fuzz_json_check \
+	%D%/fuzz_page_token \
 	%D%/fuzz_query \
 	%D%/fuzz_settings \
+	%D%/fuzz_sse \
+	%D%/fuzz_wire \
 	$(NULL)
+FUZZERS = fuzz-answer fuzz-body fuzz-channel fuzz-headers fuzz-json_check \
+	fuzz-page_token fuzz-query fuzz-settings fuzz-sse fuzz-wire
 check_PROGRAMS += $(FUZZ_TARGETS)
-EXTRA_DIST += $(srcdir)/%D%/corpus
+EXTRA_DIST += $(srcdir)/%D%/corpus %D%/run.sh
 
 if FUZZ
 FUZZ_MAIN =
@@ -19,12 +25,18 @@ FUZZ_LINK = $(AM_LDFLAGS)
 TESTS += $(FUZZ_TARGETS)
 endif
 
-tests_fuzz_fuzz_channel_SOURCES = \
+tests_fuzz_fuzz_answer_SOURCES = \
+	client/buf.c \
+	client/error.c \
+	client/transport.c \
+	client/wire.c \
+	client/wire_out.c \
 	%D%/fuzz.h \
-	%D%/fuzz_channel.c \
+	%D%/fuzz_answer.c \
 	$(FUZZ_MAIN)
-tests_fuzz_fuzz_channel_LDFLAGS = $(FUZZ_LINK)
-tests_fuzz_fuzz_channel_LDADD = libworker.la libcore.la
+tests_fuzz_fuzz_answer_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS) $(CJSON_CFLAGS)
+tests_fuzz_fuzz_answer_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_answer_LDADD = libpace.la libcore.la $(CURL_LIBS) $(CJSON_LIBS)
 
 tests_fuzz_fuzz_body_SOURCES = \
 	%D%/fuzz.h \
@@ -34,19 +46,19 @@ tests_fuzz_fuzz_body_CFLAGS = $(AM_CFLAGS) $(CJSON_CFLAGS)
 tests_fuzz_fuzz_body_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_body_LDADD = libdaemon.la $(CJSON_LIBS)
 
+tests_fuzz_fuzz_channel_SOURCES = \
+	%D%/fuzz.h \
+	%D%/fuzz_channel.c \
+	$(FUZZ_MAIN)
+tests_fuzz_fuzz_channel_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_channel_LDADD = libworker.la libcore.la
+
 tests_fuzz_fuzz_headers_SOURCES = \
 	%D%/fuzz.h \
 	%D%/fuzz_headers.c \
 	$(FUZZ_MAIN)
 tests_fuzz_fuzz_headers_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_headers_LDADD = libdaemon.la
-
-tests_fuzz_fuzz_query_SOURCES = \
-	%D%/fuzz.h \
-	%D%/fuzz_query.c \
-	$(FUZZ_MAIN)
-tests_fuzz_fuzz_query_LDFLAGS = $(FUZZ_LINK)
-tests_fuzz_fuzz_query_LDADD = libdaemon.la
 
 tests_fuzz_fuzz_json_check_SOURCES = \
 	%D%/fuzz.h \
@@ -56,6 +68,20 @@ tests_fuzz_fuzz_json_check_CFLAGS = $(AM_CFLAGS) $(CJSON_CFLAGS)
 tests_fuzz_fuzz_json_check_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_json_check_LDADD = libcore.la $(CJSON_LIBS)
 
+tests_fuzz_fuzz_page_token_SOURCES = \
+	%D%/fuzz.h \
+	%D%/fuzz_page_token.c \
+	$(FUZZ_MAIN)
+tests_fuzz_fuzz_page_token_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_page_token_LDADD = libdaemon.la
+
+tests_fuzz_fuzz_query_SOURCES = \
+	%D%/fuzz.h \
+	%D%/fuzz_query.c \
+	$(FUZZ_MAIN)
+tests_fuzz_fuzz_query_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_query_LDADD = libdaemon.la
+
 tests_fuzz_fuzz_settings_SOURCES = \
 	%D%/fuzz.h \
 	%D%/fuzz_settings.c \
@@ -63,22 +89,52 @@ tests_fuzz_fuzz_settings_SOURCES = \
 tests_fuzz_fuzz_settings_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_settings_LDADD = libcore.la
 
-# New finds of a target gather in fuzz-NAME/, crashes beside it.
-FUZZ_SECONDS = 60
-.PHONY: fuzz
+tests_fuzz_fuzz_sse_SOURCES = \
+	client/buf.c \
+	client/sse.c \
+	%D%/fuzz.h \
+	%D%/fuzz_sse.c \
+	$(FUZZ_MAIN)
+tests_fuzz_fuzz_sse_CFLAGS = $(AM_CFLAGS)
+tests_fuzz_fuzz_sse_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_sse_LDADD = libpace.la
+
+tests_fuzz_fuzz_wire_SOURCES = \
+	client/buf.c \
+	client/error.c \
+	client/wire.c \
+	client/wire_out.c \
+	%D%/fuzz.h \
+	%D%/fuzz_wire.c \
+	$(FUZZ_MAIN)
+tests_fuzz_fuzz_wire_CFLAGS = $(AM_CFLAGS) $(CJSON_CFLAGS)
+tests_fuzz_fuzz_wire_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_wire_LDADD = libpace.la libcore.la $(CJSON_LIBS)
+
+# What is found gathers in fuzz-NAME/.  A target that has had FUZZ_SECONDS is
+# done; a finding of one does not keep the others from running.
+FUZZ_SECONDS = 1800
+FUZZ_ONLY = $(FUZZERS)
+.PHONY: fuzz fuzz-minimise $(FUZZERS)
 if FUZZ
-fuzz: $(FUZZ_TARGETS)
-	@for target in $(FUZZ_TARGETS); do \
-		name=`basename $$target | sed s/^fuzz_//`; \
-		echo "fuzzing $$name for $(FUZZ_SECONDS) s"; \
-		mkdir -p fuzz-$$name && \
-		$$target -max_total_time=$(FUZZ_SECONDS) -timeout=10 \
-			-rss_limit_mb=1024 -print_final_stats=1 -verbosity=0 \
-			-artifact_prefix=fuzz-$$name. $(FUZZ_FLAGS) \
-			fuzz-$$name '$(srcdir)/%D%'/corpus/$$name || exit 1; \
+fuzz:
+	@failed=; for fuzzer in $(FUZZERS); do \
+		$(MAKE) $(AM_MAKEFLAGS) $$fuzzer || failed="$$failed $$fuzzer"; \
+	done; \
+	test -z "$$failed" || { echo "failed:$$failed" >&2; exit 1; }
+$(FUZZERS):
+	@name=`echo $@ | sed s/^fuzz-//` && \
+	$(MAKE) $(AM_MAKEFLAGS) %D%/fuzz_$$name && \
+	$(SHELL) $(srcdir)/%D%/run.sh run $$name $(FUZZ_SECONDS) \
+		%D%/fuzz_$$name $(srcdir)/%D%/corpus/$$name $(FUZZ_FLAGS)
+fuzz-minimise: $(FUZZ_TARGETS)
+	@for fuzzer in $(FUZZ_ONLY); do \
+		name=`echo $$fuzzer | sed s/^fuzz-//` && \
+		$(SHELL) $(srcdir)/%D%/run.sh minimise $$name \
+			%D%/fuzz_$$name $(srcdir)/%D%/corpus/$$name || exit 1; \
 	done
 else
-fuzz:
-	@echo 'make fuzz needs: configure --enable-fuzz CC=clang CXX=clang++' >&2; \
+fuzz fuzz-minimise $(FUZZERS):
+	@echo 'make $@ needs: configure --enable-fuzz CC=clang CXX=clang++' >&2; \
 	exit 1
 endif
