@@ -29,18 +29,17 @@ static const struct {
 #define GONE { EFFECT_REMOVE, 0 }
 
 static const struct {
-	const char *name;
 	enum event_kind event;
 	struct {
 		uint8_t effect, to;
 	} from[JOB_STATES];
 } verbs[JOB_VERBS] = {
-	/*                                  queued          running         paused          completed     error         canceled */
-	[VERB_PAUSE]   = { "pause",   EVENT_PAUSED,    { MOVE(PAUSED),   MOVE(PAUSED),   SAME,           DENY,         DENY,         DENY } },
-	[VERB_RESUME]  = { "resume",  EVENT_RESUMED,   { SAME,           SAME,           MOVE(QUEUED),   DENY,         DENY,         DENY } },
-	[VERB_CANCEL]  = { "cancel",  EVENT_CANCELED,  { MOVE(CANCELED), MOVE(CANCELED), MOVE(CANCELED), DENY,         DENY,         SAME } },
-	[VERB_RESTART] = { "restart", EVENT_RESTARTED, { DENY,           DENY,           DENY,           MOVE(QUEUED), MOVE(QUEUED), MOVE(QUEUED) } },
-	[VERB_DELETE]  = { "delete",  EVENT_REMOVED,   { DENY,           DENY,           DENY,           GONE,         GONE,         GONE } },
+	/*                         queued          running         paused          completed     error         canceled */
+	[VERB_PAUSE]   = { EVENT_PAUSED,    { MOVE(PAUSED),   MOVE(PAUSED),   SAME,           DENY,         DENY,         DENY } },
+	[VERB_RESUME]  = { EVENT_RESUMED,   { SAME,           SAME,           MOVE(QUEUED),   DENY,         DENY,         DENY } },
+	[VERB_CANCEL]  = { EVENT_CANCELED,  { MOVE(CANCELED), MOVE(CANCELED), MOVE(CANCELED), DENY,         DENY,         SAME } },
+	[VERB_RESTART] = { EVENT_RESTARTED, { DENY,           DENY,           DENY,           MOVE(QUEUED), MOVE(QUEUED), MOVE(QUEUED) } },
+	[VERB_DELETE]  = { EVENT_REMOVED,   { DENY,           DENY,           DENY,           GONE,         GONE,         GONE } },
 };
 
 static const char *const event_kinds[EVENT_KINDS] = {
@@ -92,11 +91,6 @@ static const struct {
 const char *job_state_name(enum job_state state)
 {
 	return (unsigned)state < JOB_STATES ? states[state].name : "?";
-}
-
-const char *job_verb_name(enum job_verb verb)
-{
-	return (unsigned)verb < JOB_VERBS ? verbs[verb].name : "?";
 }
 
 const char *event_kind_name(enum event_kind kind)

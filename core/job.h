@@ -73,7 +73,6 @@ enum on_error { ON_ERROR_STOP, ON_ERROR_RESTART, ON_ERRORS };
 
 /* The word of a value, "?" for one out of range; and back, -1 if unknown. */
 const char *job_state_name(enum job_state state);
-const char *job_verb_name(enum job_verb verb);
 const char *event_kind_name(enum event_kind kind);
 const char *job_stage_name(enum job_stage stage);	/* STAGE_NONE: NULL */
 const char *job_error_name(enum job_error error);	/* the wire's code */

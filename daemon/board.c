@@ -376,6 +376,13 @@ static void view_queued(struct board *b, const struct live *live,
 		view->queue_position = look.ahead + 1;
 }
 
+/* One that is set aside stands still: it has no place and no end in sight. */
+static enum job_state seen_as(const struct job *job)
+{
+	return job->aside && !job_state_is_final(job->state) ? JOB_PAUSED
+							     : job->state;
+}
+
 /* Fills a view of a job in hand; live: what the slot knew if it is running. */
 static void view_fill(struct board *b, const struct live *live,
 		      struct job_view *view)
@@ -388,7 +395,7 @@ static void view_fill(struct board *b, const struct live *live,
 	view->remaining_ms = 0;
 	view->queue_position = 0;
 	view->eligible_ahead = false;
-	switch ((enum job_state)job->state) {
+	switch (seen_as(job)) {
 	case JOB_QUEUED:
 		view_queued(b, live, view);
 		break;

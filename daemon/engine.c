@@ -132,8 +132,6 @@ static void forget_records(struct engine *e)
 	for (size_t i = 0; i < e->records.count; i++)
 		board_note(e->board, e->records.at[i].record.slot)->kept = 0;
 	e->records.count = 0;
-	memset(e->lost, 0, sizeof(e->lost));
-	e->any_lost = false;
 }
 
 void engine_show_crew(struct engine *e)
@@ -231,7 +229,8 @@ static void answer_commands(struct engine *e, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		struct command *c = e->commands.at[i];
 
-		e->default_asked |= c->kind == COMMAND_DEFAULT_JOB;
+		e->default_asked |= c->kind == COMMAND_DEFAULT_JOB &&
+				    c->outcome == OUTCOME_OK;
 		if (c->kind == COMMAND_CLOCK_ADVANCE && !c->replayed &&
 		    c->outcome == OUTCOME_OK)
 			engine_advance_begin(e, c);
@@ -287,23 +286,37 @@ static bool turn(struct engine *e)
 
 /* --- the log of the database -------------------------------------------------------------- */
 
-static void checkpoint(struct engine *e, int64_t now)
+static int copy_log(struct engine *e)
 {
 	int64_t bytes = store_wal_bytes(e->store);
 	bool truncate = bytes > e->settings->store_wal_max_bytes;
 	int r = store_checkpoint(e->store, truncate);
 
-	e->checkpoint_at_ms = INT64_MAX;
 	if (r == -EBUSY && truncate && !e->reader_in_way) {
 		log_warning("store.reader_in_the_way", "wal_bytes=%lld",
 			    (long long)bytes);
 		e->reader_in_way = true;
 	} else if (r == 0) {
 		e->reader_in_way = false;
-		/* what it moved is in the log, and there may be more */
-		if (store_vacuum_some(e->store, VACUUM_PAGES) > 0)
-			e->checkpoint_at_ms = now + QUIET_MS;
 	}
+	return r;
+}
+
+/* If it fails nothing is lost and changes go on, but the files grow. */
+static void checkpoint(struct engine *e, int64_t now)
+{
+	int r = copy_log(e);
+
+	e->checkpoint_at_ms = INT64_MAX;
+	if (r == 0)
+		r = store_vacuum_some(e->store, VACUUM_PAGES);
+	if (r > 0)	/* what it moved is in the log, and there may be more */
+		e->checkpoint_at_ms = now + QUIET_MS;
+	if (r < 0 && r != -EBUSY && !e->upkeep_failing)
+		log_warning("store.upkeep_failed", "error=%s",
+			    LOG_QUOTE(store_message(e->store)));
+	if (r != -EBUSY)
+		e->upkeep_failing = r < 0;
 }
 
 static bool commands_wait(struct engine *e)

@@ -181,10 +181,12 @@ static int dispatch_one(struct engine *e, uint32_t slot, unsigned worker)
 int job_dispatch(struct engine *e)
 {
 	bool paused = e->turn.set_paused ? e->turn.paused : e->paused;
+	/* a new run on a lost worker's number would go the way of the old */
+	bool unsure = e->any_lost && !e->turn.lost_seen;
 	int r = 0;
 
 	index_promote(e->index, e->turn.now_ms);
-	while (r == 0 && !paused) {
+	while (r == 0 && !paused && !unsure) {
 		uint32_t slot = index_next(e->index);
 		unsigned worker;
 
@@ -399,6 +401,7 @@ int job_workers_lost(struct engine *e)
 	for (unsigned i = 1; e->any_lost && r == 0 && i <= CREW_MAX; i++)
 		if (e->lost[i - 1])
 			r = worker_lost(e, i);
+	e->turn.lost_seen = e->any_lost;
 	return r;
 }
 

@@ -56,6 +56,7 @@ struct turn {
 	int64_t job_seq, event_seq;	/* last ones given */
 	bool set_paused, paused;
 	bool purge_tombstones, purge_keys, put_settings, clock_was_set;
+	bool lost_seen;			/* what lost workers ran is decided */
 	uint32_t refused;		/* whose change failed; or SLOT_NONE */
 	size_t submitted, dispatched;
 	bool more;			/* a bound was reached: turn again */
@@ -122,7 +123,7 @@ struct engine {
 	int64_t checkpoint_at_ms;		/* real, or INT64_MAX */
 	bool wrote, changed;			/* since the log was tended; changed:
 						 * more than progress */
-	bool reader_in_way;
+	bool reader_in_way, upkeep_failing;	/* as it was told */
 	bool crew_changed;
 	int64_t shown_slots;			/* of all workers, on the board */
 	bool put_settings;			/* the views' copy is out of date */

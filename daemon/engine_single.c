@@ -133,7 +133,8 @@ static const struct chore clock_chore = { "clock", job_follow_clock,
 					  without_it };
 static const struct chore lost_chore = { "lost", job_workers_lost,
 					 without_it };
-/* Dispatch comes last: what was lost with a worker is not what it runs now. */
+/* Dispatch comes last: what was lost with a worker is not what it runs now.
+ * It waits for a turn in which all that was lost is decided. */
 static const struct chore house[] = {
 	{ "collect", job_collect, without_it },
 	{ "tidy", tidy, tidy_later },
@@ -173,18 +174,21 @@ static int turn_chore(struct engine *e, const struct chore *chore,
 	return 0;
 }
 
-/* Before any other turn; one that is refused is no reason not to start. */
+/* Before any other turn; those that are refused, however many, are no reason
+ * not to start. */
 int engine_recover(struct engine *e)
 {
-	int r = -EIO;
+	uint32_t tries = board_slots(e->board) + 1;
+	int r;
 
-	for (int tries = 0; r == -EIO && tries < TRIES_MAX; tries++) {
+	do {
 		turn_begin(e);
 		r = engine_finish_turn(e, job_recover(e));
-		if (r == -EIO && e->turn.refused != SLOT_NONE &&
-		    set_aside(e, e->turn.refused) < 0)
-			r = -ENOMEM;
-	}
+		if (r != -EIO || e->turn.refused == SLOT_NONE)
+			return r;
+		if (set_aside(e, e->turn.refused) < 0)
+			return -ENOMEM;
+	} while (--tries > 0);
 	return r;
 }
 

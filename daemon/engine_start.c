@@ -146,7 +146,13 @@ static int first_turn(struct engine *e)
 		r = job_default_start(e);
 	else if (e->settings->status_default_job == DEFAULT_JOB_OFF)
 		r = job_default_remove(e);
-	return engine_finish_turn(e, r);
+	r = engine_finish_turn(e, r);
+	if (r != -EIO)
+		return r;
+	/* it stays as it was, and what runs here is not for it alone */
+	log_error("chore.failed", "chore=default error=%s",
+		  LOG_QUOTE(store_message(e->store)));
+	return 0;
 }
 
 static int open_parts(struct engine *e, const char *worker_path)

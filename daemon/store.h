@@ -100,8 +100,9 @@ int store_put_meta(struct store *s, const char *name, int64_t value);
 int store_put_idempotency(struct store *s, const struct idempotency *entry);
 
 /* Old things go in small lots: what was removed or created at that moment or
- * before it.  Each returns how many went, or a failure.  Tombstones take the events of their jobs along and move the horizon: a
- * cursor before it may have missed something. */
+ * before it.  Each returns how many went, or a failure.  Tombstones take the
+ * events of their jobs along and move the horizon: a cursor before it may have
+ * missed something. */
 int store_purge_tombstones(struct store *s, int64_t removed_before_ms,
 			   int limit);
 int store_purge_idempotency(struct store *s, int64_t created_before_ms,
@@ -128,7 +129,8 @@ int64_t store_wal_bytes(struct store *s);	/* of its file */
 /* What a checkpoint would have to copy: the file of the log does not shrink
  * when that is done. */
 int64_t store_wal_pending(struct store *s);
-/* PASSIVE, or TRUNCATE; never waits.  0, or -EBUSY: a reader is in the way. */
+/* PASSIVE, or TRUNCATE; never waits.  0; -EBUSY: a reader is in the way; or
+ * another failure, and then all is still in the log. */
 int store_checkpoint(struct store *s, bool truncate);
 /* Gives free pages back to the file system, a few at a time.  Outside a
  * transaction.  1: it did, there may be more; 0: there are none; or a

@@ -31,7 +31,7 @@ void turn_begin(struct engine *e)
 	t->job_seq = e->job_seq;
 	t->event_seq = e->event_seq;
 	t->set_paused = t->purge_tombstones = t->purge_keys = false;
-	t->put_settings = t->clock_was_set = false;
+	t->put_settings = t->clock_was_set = t->lost_seen = false;
 	t->refused = SLOT_NONE;
 	t->paused = e->paused;
 	t->submitted = t->dispatched = 0;
@@ -281,8 +281,9 @@ static int write_draft(struct engine *e, const struct draft *draft)
 	if (draft->live_only)
 		return 0;		/* its live row says it all */
 	r = store_update_job(e->store, draft->job);
+	/* a run that is over; the next one may have begun in this turn */
 	if (r == 0 && was->state == JOB_RUNNING &&
-	    draft->job->state != JOB_RUNNING)
+	    (draft->job->state != JOB_RUNNING || draft->job->run != was->run))
 		r = store_drop_live(e->store, was->seq);
 	return r;
 }
@@ -321,6 +322,12 @@ static int write_all(struct engine *e)
 	struct turn *t = &e->turn;
 	int r = 0;
 
+	/* first, for a draft whose run is over drops its row */
+	for (size_t i = 0; r == 0 && i < t->lives.count; i++) {
+		r = store_put_live(e->store, &t->lives.at[i]);
+		if (r < 0)
+			t->refused = slot_of(e, t->lives.at[i].job_seq);
+	}
 	for (size_t i = 0; r == 0 && i < t->drafts.count; i++) {
 		r = write_draft(e, &t->drafts.at[i]);
 		if (r < 0)
@@ -330,11 +337,6 @@ static int write_all(struct engine *e)
 		r = store_append_event(e->store, &t->events.at[i]);
 		if (r < 0)
 			t->refused = slot_of(e, t->events.at[i].job_seq);
-	}
-	for (size_t i = 0; r == 0 && i < t->lives.count; i++) {
-		r = store_put_live(e->store, &t->lives.at[i]);
-		if (r < 0)
-			t->refused = slot_of(e, t->lives.at[i].job_seq);
 	}
 	for (size_t i = 0; r == 0 && i < t->keys.count; i++)
 		r = store_put_idempotency(e->store, &t->keys.at[i]);
@@ -583,6 +585,10 @@ void turn_publish(struct engine *e)
 	e->event_seq = t->event_seq;
 	if (t->clock_was_set)
 		e->wall_offset_ms = t->now_ms - t->mono_ms;
+	if (t->lost_seen) {
+		memset(e->lost, 0, sizeof(e->lost));
+		e->any_lost = false;
+	}
 	if (t->set_paused) {
 		e->paused = t->paused;
 		e->crew_changed = true;

@@ -2,6 +2,7 @@
 """A change that the database refuses for its own sake, for ever, costs that
 change and no other: not the turn it came in, not the daemon."""
 import os
+import signal
 import sqlite3
 import threading
 
@@ -12,7 +13,7 @@ WHEN NEW.title = 'poison' %s
 BEGIN SELECT RAISE(ABORT, 'poisoned'); END"""
 
 
-class RefusedRows(Case):
+class Poisoned(Case):
     settings = {"test.clock": "manual", "status.default_job": "off",
                 "simulation.error_rate": 0, "jobs.workers": 1,
                 "jobs.slots": 8}
@@ -39,6 +40,8 @@ class RefusedRows(Case):
         return self.daemon.submit(title=title,
                                   simulate={"duration_ms": ms})["id"]
 
+
+class RefusedRows(Poisoned):
     def test_a_command_that_cannot_be_stored_fails_alone(self):
         d = self.daemon
         self.poisoned("INSERT")
@@ -120,6 +123,91 @@ class RefusedRows(Case):
         d.advance(1000)
         d.advance(1000)
         until(lambda: d.state(bad) == "completed", "that it ends")
+
+
+class ManyRefusedRows(Poisoned):
+    """More than one turn sets aside."""
+    settings = dict(Poisoned.settings, **{"jobs.slots": 200})
+
+    def worker(self):
+        workers = self.daemon.get("/v1/queue").json["workers"]
+        return workers[0] if workers else None
+
+    def poisoned_runs(self, count):
+        jobs = self.daemon.post("/v1/jobs:batch", {"jobs": [
+            {"title": "poison", "simulate": {"duration_ms": 1000}}
+        ] * count}).json["jobs"]
+        until(lambda: self.worker()["running"] == count, "that they run")
+        self.poisoned("UPDATE")
+        return [job["id"] for job in jobs]
+
+    def test_no_lost_run_keeps_its_slot(self):
+        d = self.daemon
+        ids = self.poisoned_runs(150)
+        lost = self.worker()["pid"]
+        os.kill(lost, signal.SIGKILL)
+        until(lambda: self.worker() and self.worker()["pid"] != lost,
+              "another worker")
+        until(lambda: self.worker()["running"] == 0, "that it has no run")
+        # and none of them is lost with the next worker
+        good = self.submit("good")
+        d.advance(1000)
+        self.assertEqual(d.state(good), "completed")
+        self.sql("DROP TRIGGER poison")
+        d.post("/v1/jobs:cancel", {"ids": ids})
+
+    def test_a_start_does_without_them(self):
+        d = self.daemon
+        ids = self.poisoned_runs(150)
+        d.stop(clean_log=False)
+        d.restart()
+        self.assertEqual(d.state(ids[0]), "running")
+        good = self.submit("good")
+        d.advance(1000)
+        self.assertEqual(d.state(good), "completed")
+        self.sql("DROP TRIGGER poison")
+        d.post("/v1/jobs:cancel", {"ids": ids})
+
+
+class RefusedDefault(Poisoned):
+    settings = dict(Poisoned.settings,
+                    **{"status.default_job": "first_request"})
+
+    def all_updates_poisoned(self):
+        self.sql("CREATE TRIGGER poison BEFORE UPDATE ON job "
+                 "BEGIN SELECT RAISE(ABORT, 'poisoned'); END")
+
+    def result(self):
+        return self.daemon.get("/status").json["result"]
+
+    def test_a_first_request_that_is_refused_leaves_it_to_the_next(self):
+        d = self.daemon
+        self.assertEqual(self.result(), "pending")
+        d.advance(60000)
+        self.assertEqual(self.result(), "completed")
+        d.stop()
+        d.restart()
+        self.all_updates_poisoned()
+        self.assertEqual(self.result(), "completed")
+        self.assertIn("command.failed", d.log())
+        self.sql("DROP TRIGGER poison")
+        self.assertEqual(self.result(), "pending")
+
+    def test_one_that_cannot_begin_is_no_reason_not_to_start(self):
+        d = self.daemon
+        self.result()
+        d.verb("default", "cancel")
+        d.stop(clean_log=False)
+        self.all_updates_poisoned()
+        d.settings["status.default_job"] = "start"
+        d.restart()
+        self.assertEqual(self.result(), "error")
+        self.assertIn("chore.failed chore=default", d.log())
+        d.stop(clean_log=False)
+        self.sql("DROP TRIGGER poison")
+        d.restart()
+        self.assertEqual(self.result(), "pending")
+        d.settings["status.default_job"] = "first_request"
 
 
 if __name__ == "__main__":

@@ -144,6 +144,19 @@ class BrokenDisk(unittest.TestCase):
               "the checkpoint once it is quiet")
         self.stop()
 
+    def test_a_log_that_cannot_be_copied_is_told(self):
+        d = self.daemon
+        d.submit()
+        self.plan("write,sync 1 0 ioerr")	# before a second has passed
+        until(lambda: "store.upkeep_failed" in d.log(), "that it says so")
+        self.assertIn("disk I/O error", d.log())
+        self.plan("")
+        path = os.path.join(d.state_dir, "jobs.db")
+        latest = os.stat(path).st_mtime_ns
+        self.assertEqual(d.post("/v1/jobs", {}).status, 202)
+        until(lambda: os.stat(path).st_mtime_ns > latest, "the next one")
+        self.stop()
+
     def walk(self, plan):
         """Breaks the Nth operation, for every N that a few changes and a
         checkpoint need; nothing acknowledged may be lost."""

@@ -6,6 +6,7 @@ UNIT_TESTS = \
 	%D%/test_channel \
 	%D%/test_clock \
 	%D%/test_engine \
+	%D%/test_engine_random \
 	%D%/test_engine_single \
 	%D%/test_headers \
 	%D%/test_job \
@@ -56,6 +57,18 @@ tests_unit_test_engine_SOURCES = \
 	$(NULL)
 tests_unit_test_engine_CFLAGS = $(UNIT_CFLAGS) $(SQLITE_CFLAGS)
 tests_unit_test_engine_LDADD = libdaemon.la $(SQLITE_LIBS) $(UNIT_LIBS)
+
+tests_unit_test_engine_random_SOURCES = \
+	%D%/given_engine.c \
+	%D%/given_engine.h \
+	%D%/given_store.c \
+	%D%/given_store.h \
+	%D%/test_engine_random.c \
+	%D%/vfs_fault.c \
+	%D%/vfs_fault.h \
+	$(NULL)
+tests_unit_test_engine_random_CFLAGS = $(UNIT_CFLAGS) $(SQLITE_CFLAGS)
+tests_unit_test_engine_random_LDADD = libdaemon.la $(SQLITE_LIBS) $(UNIT_LIBS)
 
 tests_unit_test_engine_single_SOURCES = \
 	%D%/given_engine.c \

@@ -284,7 +284,7 @@ START_TEST(progress_alone_is_not_synced_and_does_not_let_the_log_grow)
 		turn_of_progress();
 		engine_tend_log(engine);
 		ck_assert_int_le(store_wal_pending(store), 65536);
-		ck_assert_int_le(store_wal_bytes(store), 2 * 65536);
+		ck_assert_int_le(store_wal_bytes(store), INT64_C(2) * 65536);
 		if (store_wal_pending(store) > 0)
 			ck_assert_int_eq(engine->checkpoint_at_ms, INT64_MAX);
 	}
@@ -501,15 +501,18 @@ START_TEST(no_advance_begins_once_the_daemon_stops)
 }
 END_TEST
 
-static void fails_now(int i)
+/* A turn that takes this record of a running job, which is half done. */
+static void reports(int i, enum record_kind kind, enum job_stage stage)
 {
 	uint32_t slot = running_slot(i);
 	const struct job *job = board_at(engine->board, slot);
-	struct record r = { .kind = RECORD_FAILED, .run = job->run,
+	struct record r = { .kind = kind, .run = job->run,
 			    .slot = board_note(engine->board, slot)->run_slot,
 			    .job_seq = job->seq, .progress = 0.5,
-			    .stage = STAGE_DOWNLOAD,
-			    .error = ERROR_DOWNLOAD_FAILED,
+			    .stage = stage,
+			    .error = kind == RECORD_FAILED
+					     ? ERROR_DOWNLOAD_FAILED
+					     : ERROR_NONE,
 			    .at_ms = clock_mono_ms() };
 
 	engine_on_record(engine, job->worker, &r);
@@ -518,29 +521,67 @@ static void fails_now(int i)
 	engine->records.count = 0;
 }
 
-START_TEST(each_attempt_that_failed_counts_as_long_as_it_ran)
+/* Or the next attempt, if it runs when the daemon is killed, would go on
+ * from there. */
+START_TEST(a_job_that_stops_as_it_reports_leaves_no_row_of_progress)
 {
-	static const char *const delays[] = { "jobs.restart_delay_ms=0",
-					      "jobs.restart_delay_ms=60000" };
-	const char *again[] = { "jobs.on_error=restart", delays[_i],
+	given_engine();
+	given_jobs();
+	hand_over_verb(_i ? VERB_PAUSE : VERB_CANCEL, a_running_job(), 1);
+	reports(a_running_job(), RECORD_PROGRESS, STAGE_TRANSLATE);
+	drop_commands();
+	ck_assert_int_eq(given_sql("SELECT count(*) FROM event "
+				   "WHERE kind = 'stage'"), 1);
+	ck_assert_int_eq(given_sql("SELECT count(*) FROM live"), 0);
+	end_engine();
+}
+END_TEST
+
+/* Jobs that begin anew when they fail, after that delay; one of them runs. */
+static int given_jobs_that_restart(const char *delay)
+{
+	const char *again[] = { "jobs.on_error=restart", delay,
 				"status.default_job=off" };
 	const struct settings *changed;
 	struct settings_error error;
-	uint64_t runs = 0;
-	int i;
 
 	given_engine();
 	ck_assert_int_eq(settings_load(NULL, again, 3, &changed, &error), 0);
 	engine_set_settings(engine, changed);
+	settings_unref(changed);
 	given_jobs();
-	i = a_running_job();
+	return a_running_job();
+}
+
+START_TEST(an_attempt_that_begins_as_the_last_one_fails_has_no_row_of_its)
+{
+	int i = given_jobs_that_restart("jobs.restart_delay_ms=0");
+
+	hand_over_verb(VERB_CANCEL, 0, i);
+	hand_over_verb(VERB_CANCEL, i + 1, GIVEN_JOBS - i - 1);
+	reports(i, RECORD_PROGRESS, STAGE_TRANSLATE);
+	drop_commands();
+	ck_assert_int_eq(given_sql("SELECT count(*) FROM live"), 1);
+	reports(i, RECORD_FAILED, STAGE_TRANSLATE);
+	ck_assert_int_eq(board_at(engine->board, running_slot(i))->attempt, 2);
+	ck_assert_int_eq(given_sql("SELECT count(*) FROM live"), 0);
+	end_engine();
+}
+END_TEST
+
+START_TEST(each_attempt_that_failed_counts_as_long_as_it_ran)
+{
+	static const char *const delays[] = { "jobs.restart_delay_ms=0",
+					      "jobs.restart_delay_ms=60000" };
+	uint64_t runs = 0;
+	int i = given_jobs_that_restart(delays[_i]);
+
 	clock_advance_to(GIVEN_NOW_MS + 3000);
-	fails_now(i);
+	reports(i, RECORD_FAILED, STAGE_DOWNLOAD);
 	for (int b = 0; b <= HISTOGRAM_BUCKETS; b++)
 		runs += engine->stats.job_run.counts[b];
 	ck_assert_uint_eq(runs, 1);
 	ck_assert_uint_eq(engine->stats.job_run.sum_us, 3000000);
-	settings_unref(changed);
 	end_engine();
 }
 END_TEST
@@ -566,6 +607,9 @@ int main(void)
 		  1 },
 		{ an_advance_that_a_stop_cuts_short_is_not_remembered, 1 },
 		{ no_advance_begins_once_the_daemon_stops, 1 },
+		{ a_job_that_stops_as_it_reports_leaves_no_row_of_progress, 2 },
+		{ an_attempt_that_begins_as_the_last_one_fails_has_no_row_of_its,
+		  1 },
 		{ each_attempt_that_failed_counts_as_long_as_it_ran, 2 },
 	};
 

@@ -7,18 +7,28 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct job *job(int i)
+/* NULL: removed. */
+static const struct job *job_if_any(int i)
 {
 	uint32_t slot = board_slot_of(engine->board, ids[i]);
 
 	return slot == SLOT_NONE ? NULL : board_at(engine->board, slot);
 }
 
+static const struct job *job(int i)
+{
+	const struct job *found = job_if_any(i);
+
+	if (!found)
+		ck_abort_msg("job %d is not there", i);
+	return found;
+}
+
 /* Those of given_jobs() that are in this state now: the Nth of them. */
 static int one_that_is(enum job_state state, int nth)
 {
 	for (int i = 0; i < GIVEN_JOBS; i++)
-		if (job(i) && job(i)->state == state && nth-- == 0)
+		if (job_if_any(i) && job(i)->state == state && nth-- == 0)
 			return i;
 	ck_abort_msg("there is none");
 }
@@ -77,14 +87,24 @@ static void records_are_taken(void)
 		board_note(engine->board, engine->records.at[i].record.slot)
 			->kept = 0;
 	engine->records.count = 0;
-	memset(engine->lost, 0, sizeof(engine->lost));
-	engine->any_lost = false;
 }
 
 static void turn_whole(void)
 {
 	ck_assert_int_eq(engine_turn_whole(engine), 0);
 	drop_commands();
+}
+
+static void stands_still(int i)
+{
+	struct job_view view;
+
+	ck_assert_int_eq(board_find(engine->board, ids[i], &view),
+			 LOOKUP_FOUND);
+	ck_assert_int_eq(view.queue_position, 0);
+	ck_assert_int_eq(view.completion_ms, TIME_NONE);
+	ck_assert_int_gt(view.remaining_ms, 0);
+	job_view_release(&view);
 }
 
 START_TEST(a_job_that_cannot_be_started_stops_no_other_and_no_command)
@@ -101,6 +121,7 @@ START_TEST(a_job_that_cannot_be_started_stops_no_other_and_no_command)
 	ck_assert_int_eq(job(bad)->state, JOB_QUEUED);
 	ck_assert_int_eq(slots_taken(), 4);	/* the next one runs instead */
 	ck_assert_int_ne(next_in_queue(), bad);
+	stands_still(bad);
 	/* and no turn tries it again */
 	hand_over_verb(VERB_CANCEL, one_that_is(JOB_RUNNING, 0), 1);
 	turn_whole();
@@ -168,6 +189,7 @@ START_TEST(an_end_that_can_never_be_stored_holds_no_slot)
 			 LOOKUP_FOUND);
 	shown = view.progress;
 	job_view_release(&view);
+	stands_still(bad);
 	clock_advance_to(GIVEN_NOW_MS + 3600000);
 	/* not even after a change that is refused */
 	hand_over_verb(VERB_CANCEL, bad, 1);
@@ -251,8 +273,8 @@ START_TEST(a_job_that_cannot_be_removed_keeps_no_other_here)
 	clock_advance_to(job(good)->expires_ms);
 	hand_over_jobs(1, "new");
 	turn_in_pieces();
-	ck_assert_ptr_null(job(good));
-	ck_assert_ptr_nonnull(job(bad));
+	ck_assert_ptr_null(job_if_any(good));
+	ck_assert_ptr_nonnull(job_if_any(bad));
 	/* it is not looked for in every turn from now on */
 	ck_assert_int_gt(engine_deadline_ms(engine), clock_wall_ms());
 	(void)given_sql("DROP TRIGGER poison");

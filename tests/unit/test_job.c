@@ -11,8 +11,8 @@ START_TEST(a_verb_moves_only_where_the_state_machine_lets_it)
 			enum job_state to;
 
 			if (job_verb_effect(v, s, &to) == EFFECT_MOVE)
-				ck_assert_msg(job_may_become(s, to), "%s %s",
-					      job_verb_name(v),
+				ck_assert_msg(job_may_become(s, to),
+					      "verb %d, %s", (int)v,
 					      job_state_name(s));
 		}
 }

@@ -219,6 +219,24 @@ START_TEST(a_learnt_plan_is_followed_and_released)
 }
 END_TEST
 
+START_TEST(an_unconfirmed_estimate_is_trusted_as_far_as_jobs_like_it_took)
+{
+	struct hg__memory *m = hg__memory_new(1);
+
+	for (int i = 0; i < 64; i++)
+		hg__memory_add(m, "k", 29000, 30000);
+	hg__pace_init(&pace, 0, hg__memory_plan(m, "k"));
+	hg__memory_free(m);
+	report(20, 3600000);
+	ck_assert_int_ge(next("unconfirmed"), 27000);
+	ck_assert_int_le(step.ms, 33000);
+	hg__pace_done(&pace);
+	hg__pace_init(&pace, 0, NULL);
+	report(20, 3600000);
+	ck_assert_int_eq(next("unconfirmed"), 60000);
+}
+END_TEST
+
 START_TEST(after_a_hold_r_by_1_3_is_slept_but_never_more_than_was_waited)
 {
 	report(30000, 26000);
@@ -383,6 +401,7 @@ int main(void)
 	tcase_add_test(tcase, reports_in_whole_seconds_close_together_judge_nothing);
 	tcase_add_test(tcase, the_last_look_falls_just_before_the_deadline);
 	tcase_add_test(tcase, a_learnt_plan_is_followed_and_released);
+	tcase_add_test(tcase, an_unconfirmed_estimate_is_trusted_as_far_as_jobs_like_it_took);
 	tcase_add_test(tcase, after_a_hold_r_by_1_3_is_slept_but_never_more_than_was_waited);
 	tcase_add_test(tcase, a_hold_is_shorter_by_a_little_chance_and_ends_before_the_deadline);
 	tcase_add_test(tcase, the_hazards_of_many_jobs_add);
