@@ -27,6 +27,14 @@ struct hg__slice hg__body(const hg_client *c)
 
 /* --- starting and stopping ------------------------------------------------- */
 
+bool hg__may_start(hg_client *c)
+{
+	/* whoever began it may not be there to read what comes of it */
+	if (c->breaker.probing)
+		hg__stop(c, "another");
+	return hg__breaker_allow(&c->breaker, hg__now_ms());
+}
+
 hg_err hg__start(hg_client *c, const struct hg__request *request,
 		 struct hg_watch *holder)
 {
@@ -335,7 +343,7 @@ hg_err hg__send(hg_client *c, const struct hg__request *r,
 	int64_t ms;
 
 	for (unsigned failed = 1;; failed++) {
-		if (!hg__breaker_allow(&c->breaker, hg__now_ms()))
+		if (!hg__may_start(c))
 			return last ? tell(c, &told, last)
 				    : hg__circuit_is_open(c);
 		c->stats.retries += failed > 1;

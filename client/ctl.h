@@ -105,6 +105,10 @@ int history_save(struct ctl *ctl, const char *path);	/* a code */
 void signals_install(void);
 void signals_client(hg_client *client);	/* NULL: none to interrupt */
 bool signals_interrupted(void);
+/* signals_limit -- in so many ms the client's call is interrupted; -1: no more.
+ * signals_cut_off -- so it was, since the limit was set. */
+void signals_limit(int64_t ms);
+bool signals_cut_off(void);
 int signals_fd(void);			/* readable after a signal */
 void signals_drain(void);
 enum screen signals_screen(void);	/* since the last time asked */

@@ -332,6 +332,15 @@ static enum follow_end failed(struct follow *f, hg_err e)
 	return FOLLOW_FAILED;
 }
 
+int64_t follow_left_ms(const struct follow *f)
+{
+	int64_t left = f->deadline - time_monotonic();
+
+	if (f->options.timeout_ms <= 0)
+		return -1;
+	return left > 0 ? left : 0;
+}
+
 static bool look_for_more(struct follow *f, int64_t now)
 {
 	if (!f->more || now < f->more_at)
@@ -406,7 +415,7 @@ enum follow_end follow_run(struct follow *f)
 	hg_err e = HG_OK;
 
 	if (f->options.timeout_ms == 0)
-		e = look_once(f);
+		e = look_for_more(f, f->deadline) ? HG_OK : look_once(f);
 	else
 		e = hg_watch_step(f->watch, NULL);
 	for (;;) {

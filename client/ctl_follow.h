@@ -27,7 +27,8 @@ struct follow_options {
 	 * priority, title, or it has ended.  May be NULL. */
 	void (*on_change)(void *user, const struct row *row);
 	/* Called every every_ms, to add more jobs; NULL: never.  false: no
-	 * more will come. */
+	 * more will come.  It is the one look of a timeout_ms of 0; else it
+	 * returns within follow_left_ms(). */
 	bool (*on_more)(void *user, struct follow *f);
 	int every_ms;
 	void *user;
@@ -41,6 +42,9 @@ struct follow *follow_new(struct ctl *ctl, struct list *list,
 
 /* follow_add -- one more job; false: it is there already. */
 bool follow_add(struct follow *f, const hg_job *job);
+
+/* follow_left_ms -- how long on_more() may take; -1: as long as a call may. */
+int64_t follow_left_ms(const struct follow *f);
 
 /* follow_run -- until one of the ends.  Every row shows the last state seen. */
 enum follow_end follow_run(struct follow *f);

@@ -247,6 +247,8 @@ int ctl_failed(struct ctl *ctl, hg_client *c, hg_err e, const char *what,
 	ctl->told = e;
 	if (e == HG_EINTERRUPTED && signals_interrupted())
 		return CODE_INTERRUPTED;	/* the verb says what goes on */
+	if (e == HG_EINTERRUPTED && signals_cut_off())
+		return CODE_TIMED_OUT;
 	ctl_add_reason(&why, c, e);
 	add_answer(&answer, c);
 	state = in_the_way ? standing(c, job) : NULL;

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #define SHOW_CURSOR "\r\n\033[?25h"	/* below what was drawn */
@@ -13,6 +14,7 @@
 
 /* All that the handlers touch. */
 static volatile sig_atomic_t interrupts, screen, cursor_hidden;
+static volatile sig_atomic_t limited, cut_off;
 static _Atomic(hg_client *) client_now;
 static int wake[2] = { -1, -1 };	/* a pipe, so that a poll() sees them */
 
@@ -64,6 +66,22 @@ static void on_death(int sig)
 	die_of(sig);
 }
 
+/* Ours only while there is a limit; else somebody wants our end. */
+static void on_alarm(int sig)
+{
+	int saved = errno;
+	hg_client *client = atomic_load(&client_now);
+
+	if (!limited) {
+		die_of(sig);
+	} else {
+		cut_off = 1;
+		if (client)
+			hg_interrupt(client);
+	}
+	errno = saved;
+}
+
 static void on_resize(int sig)
 {
 	int saved = errno;
@@ -111,11 +129,12 @@ static void on_stop(int sig)
 void signals_install(void)
 {
 	static const int deadly[] = { SIGTERM, SIGHUP, SIGQUIT, SIGABRT,
-				      SIGALRM, SIGUSR1, SIGUSR2, SIGXCPU };
+				      SIGUSR1, SIGUSR2, SIGXCPU };
 
 	if (pipe2(wake, O_CLOEXEC | O_NONBLOCK) < 0)
 		wake[0] = wake[1] = -1;		/* slower to notice, no worse */
 	set_handler(SIGINT, on_interrupt);
+	set_handler(SIGALRM, on_alarm);
 	for (size_t i = 0; i < sizeof(deadly) / sizeof(*deadly); i++)
 		set_handler(deadly[i], on_death);
 	set_handler(SIGWINCH, on_resize);
@@ -129,6 +148,26 @@ void signals_client(hg_client *client)
 	atomic_store(&client_now, client);
 	if (client && interrupts)	/* it came while there was nobody */
 		hg_interrupt(client);
+}
+
+void signals_limit(int64_t ms)
+{
+	struct itimerval when = { 0 };
+
+	if (ms >= 0) {
+		cut_off = 0;
+		limited = 1;
+		when.it_value.tv_sec = ms / 1000;
+		when.it_value.tv_usec = ms % 1000 * 1000 + 1;
+	}
+	(void)setitimer(ITIMER_REAL, &when, NULL);
+	if (ms < 0)
+		limited = 0;
+}
+
+bool signals_cut_off(void)
+{
+	return cut_off > 0;
 }
 
 bool signals_interrupted(void)

@@ -71,6 +71,10 @@ static bool is_refused(struct watching *w)
 		ctl_answered(w->ctl);
 		return false;
 	}
+	if (w->code == CODE_TIMED_OUT) {	/* it is told as all of it is */
+		w->code = CODE_DONE;
+		return false;
+	}
 	if (w->code != CODE_FAILED)
 		return true;
 	if (e == HG_EPROTOCOL)
@@ -87,8 +91,10 @@ static bool look_for_new(void *user, struct follow *f)
 
 	w->follow = f;
 	signals_client(w->lister);
+	signals_limit(follow_left_ms(f));
 	w->code = list_fetch(w->ctl, w->lister, w->query, SIZE_MAX, take_new,
 			     w);
+	signals_limit(-1);
 	signals_client(w->ctl->client);
 	w->listed = true;
 	if (is_refused(w))

@@ -144,6 +144,10 @@ struct hg__verdict hg__judge(hg_client *c, const struct hg__request *request,
  * HG_ECIRCUIT. */
 hg_err hg__circuit_is_open(hg_client *c);
 
+/* hg__may_start -- does the circuit allow one more request?  It does not wait for
+ * a probe that is under way, but ends it and is the probe. */
+bool hg__may_start(hg_client *c);
+
 /* hg__start -- sends a request, for a watch or (NULL) a call; whatever was under
  * way ends.  The request stays as it is until it was judged or stopped. */
 hg_err hg__start(hg_client *c, const struct hg__request *request,

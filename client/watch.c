@@ -111,8 +111,20 @@ static hg_err end_all(hg_watch *w)
 	return err;
 }
 
+/* What failed before an answer came is no part of how it ends now. */
+static void forget_failures(hg_watch *w)
+{
+	int tries = w->c->error.tries;
+
+	if (w->last_err)
+		return;
+	hg__error_clear(&w->c->error);
+	w->c->error.tries = tries;
+}
+
 static hg_err stopped(hg_watch *w, const char *why)
 {
+	forget_failures(w);
 	return hg__error_say(&w->c->error, HG_EINTERRUPTED, "%s", why);
 }
 
@@ -296,6 +308,7 @@ static hg_err timed_out(hg_watch *w)
 
 	if (w->one_look && w->last_err)
 		return w->last_err;
+	forget_failures(w);
 	hg__copy_text(last, sizeof(last), w->last_err ? e->message : "");
 	return hg__error_say(e, HG_ETIMEDOUT,
 			     w->one_look ? "still pending%s%s"

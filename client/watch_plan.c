@@ -180,7 +180,7 @@ static void start(hg_watch *w, enum hg__errand errand, const char *layer)
 		w->urgent = false;
 		return;
 	}
-	if (!hg__breaker_allow(&c->breaker, now)) {
+	if (!hg__may_start(c)) {
 		not_allowed(w);
 		return;
 	}

@@ -256,6 +256,14 @@ static int read_rows(hg_watch *w, struct hg__slice rows, bool *senseless_out)
 	return ours;
 }
 
+static bool batch_is_wanted(const hg_watch *w)
+{
+	for (size_t i = 0; i < w->batch_count; i++)
+		if (!w->batch[i]->over && !w->batch[i]->dropped)
+			return true;
+	return false;
+}
+
 static void read_bulk(hg_watch *w, const struct hg__verdict *v)
 {
 	struct hg__slice rows = { 0 };
@@ -275,8 +283,9 @@ static void read_bulk(hg_watch *w, const struct hg__verdict *v)
 		w->fatal = HG_ENOMEM;
 		return;
 	}
-	if (!ours) {
-		layer_off(w, &w->c->bulk, "bulk", "not_understood");
+	if (!ours) {	/* of jobs that were dropped meanwhile it may tell */
+		if (batch_is_wanted(w))
+			layer_off(w, &w->c->bulk, "bulk", "not_understood");
 		return;
 	}
 	w->c->bulk.seen = true;

@@ -5,6 +5,7 @@
  *	client_probe signal URL		hg_interrupt() from a signal handler
  *	client_probe resolver		an interrupt while a name is looked up
  *	client_probe flat URL ROUNDS	memory and descriptors after many rounds
+ *	client_probe circuit URL wait|refresh	a call beside a watch's probe
  *
  * Prints what it found and exits 0 if that is as it should be. */
 #include <heygen-client.h>
@@ -529,6 +530,37 @@ static int flat(int n)
 	return grown > GROWN_MAX_KIB || fds > 1;
 }
 
+/* --- the circuit ----------------------------------------------------------- */
+
+/* A watch that nobody steps any more has sent the probe; then comes a call.  The
+ * clock is the caller's, who is told when the circuit is open. */
+static int circuit(const char *call)
+{
+	hg_client *c;
+	hg_watch *w;
+	hg_job *j;
+	hg_err err;
+
+	if (new_client(HG_USE_ETA, &c) || hg_job_new("b", &j) ||
+	    hg_watch_new(c, NULL, NULL, &w) || hg_watch_add(w, "a"))
+		return 1;
+	while ((err = hg_refresh(c, j)) == HG_EUNAVAILABLE)
+		;
+	if (err != HG_ECIRCUIT)
+		return 1;
+	puts("open");
+	(void)getchar();
+	err = hg_watch_step(w, NULL);
+	if (!err)
+		err = !strcmp(call, "wait") ? hg_wait(c, j, 3000, NULL, NULL)
+					    : hg_refresh(c, j);
+	printf("%s %s\n", hg_strerror(err), hg_error_message(c));
+	hg_watch_free(w);
+	hg_job_free(j);
+	hg_client_free(c);
+	return err != HG_OK;
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
@@ -547,5 +579,7 @@ int main(int argc, char **argv)
 		return interrupt_by_signal("never");
 	if (!strcmp(what, "flat") && argc > 3)
 		return flat(atoi(argv[3]));
+	if (!strcmp(what, "circuit") && argc > 3)
+		return circuit(argv[3]);
 	return 2;
 }

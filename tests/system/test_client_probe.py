@@ -2,11 +2,14 @@
 """The library under torture, in threads, in signal handlers, over many rounds:
 what client_probe does, against the servers it needs."""
 import os
+import struct
 import subprocess
+import tempfile
 import unittest
 
 from fake import Fake, Reply, STREAM_HEAD, V1, problem
-from heygend import SANITIZER, SLOW, main, program
+from heygend import (DEADLINE, SANITIZER, SLOW, VALGRIND, main, preload,
+                     program)
 
 
 def job(id, ended):
@@ -106,6 +109,33 @@ class Probe(unittest.TestCase):
             # is for what it finds, not for the memory
             rounds = 10000 if SANITIZER in ("", "no") else 1000
             self.probe("flat", server.url, rounds, seconds=120)
+
+    @unittest.skipIf(VALGRIND, "a clock is preloaded")
+    def test_a_call_takes_over_a_probe_whose_answer_nobody_reads(self):
+        for call in "wait", "refresh":
+            broken = True
+
+            def answer(request):
+                if broken:
+                    return problem(500, "oops")
+                return Reply(200, job(request.path.rpartition("/")[2], True))
+            with tempfile.NamedTemporaryFile() as clock, \
+                    Fake(answer) as server:
+                clock.write(struct.pack("=qq", 0, -31000))	# monotonic
+                clock.flush()
+                process = subprocess.Popen(
+                    [program("client_probe"), "circuit", server.url, call],
+                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                    env=dict(os.environ, HEYGEND_TEST_CLOCK=clock.name,
+                             LD_PRELOAD=preload("test_clock_shim")))
+                self.addCleanup(process.kill)
+                self.assertEqual(process.stdout.readline(), "open\n")
+                broken = False
+                clock.seek(0)
+                clock.write(struct.pack("=qq", 0, 0))	# the pause is over
+                clock.flush()
+                told, _ = process.communicate("\n", timeout=DEADLINE)
+            self.assertEqual((process.returncode, told), (0, "success \n"))
 
 
 if __name__ == "__main__":

@@ -475,6 +475,18 @@ class Deadlines(Base):
         later(0.1, s.end, job.id)
         self.assertEqual(other.wait(again, 9000), H.OK)
 
+    def test_what_failed_before_an_answer_came_is_not_told(self):
+        for end in H.ETIMEDOUT, H.EINTERRUPTED:
+            s = self.server(set())
+            c = self.client(s, use=H.ETA, delay_price=100)
+            job = H.Job(id=s.add())
+            s.fail = lambda r: len(s.requests) == 1 and problem(503, "busy")
+            stop = lambda j: end == H.EINTERRUPTED
+            self.assertEqual(c.wait(job, 2000, stop), end)
+            self.assertGreater(c.tries, 1)
+            self.assertEqual((c.status, c.code, c.retry_after_ms),
+                             (0, None, -1))
+
     def test_the_last_poll_falls_just_before_the_deadline(self):
         for _ in range(5):	# a busy machine may be late for it
             s = self.server(set())

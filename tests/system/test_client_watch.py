@@ -83,6 +83,25 @@ class Watches(Watching):
         self.assertEqual(ended, [first, second])
         self.assertEqual(H.lib.hg_watch_drop(w, b"nobody"), H.ENOTFOUND)
 
+    def test_an_answer_about_jobs_that_were_dropped_is_no_misunderstanding(
+            self):
+        s = self.server({"bulk"})
+        c = self.client(s, use=H.BULK | H.ETA)
+        ended = []
+        w = self.watch(c, lambda j: ended.append(j.id) if j.result else 0)
+        ids = [s.add() for _ in range(4)]
+        for id in ids[2:]:
+            s.end(id)
+        for id in ids[:2]:
+            H.lib.hg_watch_add(w, id.encode())
+        self.step(w)			# it has asked
+        for old, new in zip(ids, ids[2:]):
+            H.lib.hg_watch_drop(w, old.encode())
+            H.lib.hg_watch_add(w, new.encode())
+        self.assertEqual(self.run_loop(w)[:2], (H.OK, 0))
+        self.assertEqual(ended, ids[2:])
+        self.assertEqual([r.path for r in s.requests], ["/v1/jobs"] * 2)
+
     def test_an_unknown_job_is_told_and_dropped(self):
         s = self.server()
         c = self.client(s)

@@ -188,6 +188,7 @@ class Progress(Case):
         for number, code in ((signal.SIGINT, 130),
                              (signal.SIGTERM, -signal.SIGTERM),
                              (signal.SIGHUP, -signal.SIGHUP),
+                             (signal.SIGALRM, -signal.SIGALRM),
                              (signal.SIGQUIT, -signal.SIGQUIT),
                              (signal.SIGABRT, -signal.SIGABRT)):
             with Terminal("wait", id, server=self.daemon.url) as terminal:
