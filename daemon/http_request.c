@@ -228,6 +228,18 @@ static const char *head_fault(const struct mg_request_info *info)
 	return NULL;
 }
 
+/* The library leaves the blanks behind a value, which are no part of it, in
+ * the buffer of the head, which is the thread's. */
+static const char *value_of(const struct mg_header *header)
+{
+	char *value = (char *)header->value;
+	size_t length = strlen(value);
+
+	while (length > 0 && value[length - 1] == ' ')
+		value[--length] = '\0';
+	return value;
+}
+
 static bool malformed(struct request *r, const char *detail)
 {
 	r->close = true;
@@ -239,16 +251,17 @@ static bool take_headers(struct request *r)
 {
 	const struct mg_request_info *info = r->info;
 	const char *fault = head_fault(info);
+	bool whole = headers_are_whole(info);
 	struct framing framing;
 
 	for (int i = 0; i < info->num_headers; i++)
 		headers_add(&r->headers, info->http_headers[i].name,
-			    info->http_headers[i].value);
+			    value_of(&info->http_headers[i]));
 	take_request_id(r);
 	r->close = client_closes(r);
 	if (fault)
 		return malformed(r, fault);
-	if (!headers_are_whole(info)) {
+	if (!whole) {
 		if (info->num_headers < MG_MAX_HEADERS)
 			return malformed(r, "A line among the headers is none.");
 		r->close = true;
