@@ -508,7 +508,8 @@ static void request_close(struct request *r)
 	r->body = NULL;
 	text_clear(&r->out);
 	reply_clear(&r->reply);		/* a big one is not kept for the next */
-	seat_expect(0);			/* the next request, if any */
+	/* other methods have waited for the engine, which needs the core */
+	seat_expect_next(r->method == METHOD_GET);
 	__atomic_store_n(&w->busy, 0, __ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&h->draining, __ATOMIC_SEQ_CST)) {
 		pthread_mutex_lock(&h->lock);

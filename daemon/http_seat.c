@@ -19,6 +19,9 @@
 #define STARVED_REST_MS 1
 #define STARVED_TRIES 10
 #define STARVED_FOR_MS 10000		/* then more are let in again */
+#define GIVE_WAY_MAX_US 2000		/* longer: others than we have the core */
+#define GIVE_WAY_TRUST 64		/* quick ones that outweigh a slow one */
+#define GIVE_WAY_PASS 1023		/* waits without, at most */
 /* A peer that is gone without a word is noticed within about this time. */
 #define LOST_MS 20000
 #define PROBE_IDLE_S 15
@@ -41,6 +44,8 @@ struct seat {
 	/* the thread's own */
 	int64_t deadline_ms;		/* 0: none */
 	bool cleared;			/* by another, since it is expected */
+	bool between;			/* two requests; not yet given way */
+	int doubt, pass;		/* see seat_give_way */
 } __attribute__((aligned(64)));
 
 struct seats {
@@ -64,6 +69,14 @@ static int64_t now_ms(void)
 
 	(void)clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
 	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+}
+
+static int64_t now_us(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
 }
 
 int seats_new(struct seats **seats_out, int threads)
@@ -210,9 +223,16 @@ void seat_expect(int64_t limit_ms)
 
 	if (!mine)
 		return;
-	mine->cleared = false;
+	mine->cleared = mine->between = false;
 	mine->deadline_ms = limit_ms > 0 ? at_ms + limit_ms : 0;
 	__atomic_store_n(&mine->since_ms, at_ms, __ATOMIC_RELAXED);
+}
+
+void seat_expect_next(bool soon)
+{
+	seat_expect(0);
+	if (mine)
+		mine->between = soon;
 }
 
 bool seat_was_cleared(void)
@@ -250,6 +270,34 @@ static bool seat_is_due(const struct seat *seat)
 	       (seat->deadline_ms > 0 && now_ms() >= seat->deadline_ms);
 }
 
+/* A sleep and a wake-up cost more than most answers.  Where many ask at once,
+ * whoever has answered lets the others go first, and finds that its peer has
+ * asked again meanwhile.  Where others than we hold the core it waits for them
+ * as well: each time that this takes long it is left out, `pass` times, twice
+ * as often as the last time; GIVE_WAY_TRUST quick ones take one of these back. */
+static void seat_give_way(struct seat *seat)
+{
+	int64_t began_us;
+
+	if (!seat->between)
+		return;
+	seat->between = false;
+	if (seat->pass > 0) {
+		seat->pass--;
+		return;
+	}
+	began_us = now_us();
+	sched_yield();
+	if (now_us() - began_us < GIVE_WAY_MAX_US) {
+		seat->doubt -= seat->doubt > 0;
+		return;
+	}
+	seat->doubt = seat->doubt * 2 + GIVE_WAY_TRUST;
+	if (seat->doubt > GIVE_WAY_PASS * GIVE_WAY_TRUST)
+		seat->doubt = GIVE_WAY_PASS * GIVE_WAY_TRUST;
+	seat->pass = seat->doubt / GIVE_WAY_TRUST;
+}
+
 /* The wait itself; others may end it. */
 static int seat_sleep(struct seat *seat, struct pollfd *fds, nfds_t count,
 		      int64_t timeout_ms)
@@ -265,6 +313,7 @@ static int seat_sleep(struct seat *seat, struct pollfd *fds, nfds_t count,
 	__atomic_store_n(&seat->state, SEAT_WAITING, __ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&seat->seats->cleared, __ATOMIC_SEQ_CST))
 		timeout_ms = 0;		/* it may have missed this seat */
+	seat_give_way(seat);
 	r = os_poll(fds, count, timeout_ms);
 	if (__atomic_compare_exchange_n(&seat->state, &state, SEAT_BUSY, false,
 					__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))

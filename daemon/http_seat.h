@@ -49,9 +49,12 @@ void seat_end(void);
 
 /* seat_expect -- from now on the peer may keep us waiting; limit_ms later it
  *   is hung up on (0: as the library has it).
+ * seat_expect_next -- all is answered; the peer may ask again, soon: it took no
+ *   time to answer.
  * seat_was_cleared -- was it hung up on since, for room or because of a stop,
  * and not because its time was over? */
 void seat_expect(int64_t limit_ms);
+void seat_expect_next(bool soon);
 bool seat_was_cleared(void);
 
 /* The connection's descriptor, borrowed; -1: not known. */
