@@ -519,7 +519,11 @@ def main():
     parser.add_argument("--only", default=",".join(p.name for p in PARTS))
     options = parser.parse_args()
     seed = options.seed or random.SystemRandom().randrange(1, 1000000)
-    parts = [part for part in PARTS if part.name in options.only.split(",")]
+    only = set(options.only.split(","))
+    parts = [part for part in PARTS if part.name in only]
+    if len(parts) < len(only):
+        parser.error("%s: there are %s" % (options.only, ", ".join(
+            part.name for part in PARTS)))
     # starting, asking alone, coming and leaving take about 45 s a part
     stay = max(10, options.seconds / len(parts) - 45)
     heygend.DEADLINE = 60

@@ -61,6 +61,10 @@ def shown_of(http, ids):
         yield from shown["jobs"]
 
 
+def is_shown(job, history):
+    return job.face[:2] == (history[-1].to, history[-1].attempt)
+
+
 class Arena:
     """lossy_disk: True: what was not synced is lost; "liar": what was, too."""
     check_share = 0.05		# of the strikes, where the daemon lives on
@@ -217,6 +221,17 @@ class Arena:
                 "deleted" if job.deleted else job.state))
         check_shown(job, shown, history, not self.lossy, self.order)
 
+    @staticmethod
+    def settle(http, job, db):
+        """What is stored is shown a moment later: until then, whoever looks
+        sees what the history, as it is known by now, has left behind."""
+        def shown():
+            history = stored_history(db, job)
+            job.see(http.ask("GET", "/v1/jobs/" + job.id)[1])
+            job.trace = []
+            return is_shown(job, history)
+        until(shown, "that what is stored is shown")
+
     def check_one(self, http, job, db):
         """As it is told when it is asked for alone."""
         status, shown, _ = http.ask("GET", "/v1/jobs/" + job.id)
@@ -234,7 +249,10 @@ class Arena:
         with self.open_database() as db:
             for shown in shown_of(client.http, list(jobs)):
                 job = jobs[shown["id"]]
-                self.check(job, shown, stored_history(db, job))
+                history = stored_history(db, job)
+                self.check(job, shown, history)
+                if not job.deleted and not is_shown(job, history):
+                    self.settle(client.http, job, db)
             for job in some[:1]:
                 self.check_one(client.http, job, db)
         for again in client.again:

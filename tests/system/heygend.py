@@ -290,8 +290,9 @@ class Stream:
 class Daemon:
     """The real heygend.
 
-    settings  {"jobs.workers": 1, ...}; the state directory, port 0 and
-              log level debug are given unless settings say otherwise
+    settings  {"jobs.workers": 1, ...}; the state directory, port 0, log
+              level debug and that no job fails by chance are given unless
+              settings say otherwise
     args      further arguments
     dir       an existing directory: a second life of an earlier daemon
     """
@@ -301,7 +302,8 @@ class Daemon:
         self.dir = dir or tempfile.mkdtemp(prefix="heygend-test-")
         self.settings = {"http.listen": "127.0.0.1:0",
                          "store.state_dir": os.path.join(self.dir, "state"),
-                         "log.level": "debug"}
+                         "log.level": "debug",
+                         "simulation.error_rate": 0}
         self.settings.update(settings or {})
         self.args, self.env = list(args), dict(env or {})
         self.process = None
@@ -659,6 +661,9 @@ class TapResult(unittest.TestResult):
 def main(*cases):
     """Runs the calling script's cases, all or those whose names contain one
     of the arguments; TAP on stdout.  Does not return."""
+    # a shell's "&" has these ignored, and what is ignored is inherited
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     loader = unittest.TestLoader()
     suite = unittest.TestSuite()
     for case in cases or [value for value in

@@ -136,6 +136,12 @@ class Crowds(unittest.TestCase):
         self.assertIn("proof-crowd: idle: FAILED, --seed 7 --only idle: "
                       "p99 above 50 ms", said)
 
+    def test_a_part_that_is_none_is_not_passed_over(self):
+        with mock.patch.object(crowd, "rise", lambda: True), \
+                mock.patch.object(sys, "argv", ["crowd.py", "--only",
+                                                "idle,gnoe"]):
+            self.assertEqual(outcome(crowd.main)[0], 2)
+
 
 def report(p99_ms, failed=0):
     return {"failed": failed, "all": {
