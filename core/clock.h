@@ -13,6 +13,7 @@
 int64_t clock_wall_ms(void);	/* Unix ms: for what is stored or promised */
 int64_t clock_mono_ms(void);	/* for what runs; manual: the same as wall */
 int64_t clock_real_mono_ms(void); /* real always: time-outs of the outside */
+int64_t clock_real_mono_us(void); /* the same clock: how long things take */
 int64_t clock_real_wall_ms(void); /* real always: the log's */
 
 bool clock_is_manual(void);

@@ -1,5 +1,6 @@
 #include "daemon/http_private.h"
 
+#include "core/clock.h"
 #include "core/log.h"
 
 #include <stdio.h>
@@ -7,14 +8,6 @@
 #include <string.h>
 #include <strings.h>
 #include <time.h>
-
-static int64_t real_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
 
 /* --- the answer ------------------------------------------------------------------ */
 
@@ -473,7 +466,7 @@ static struct request *request_open(struct http *h, struct mg_connection *conn)
 	r->conn = conn;
 	r->info = mg_get_request_info(conn);
 	r->route = NULL;
-	r->began_us = real_us();
+	r->began_us = clock_real_mono_us();
 	r->method = r->info->request_method
 			    ? method_parse(r->info->request_method)
 			    : METHOD_OTHER;
@@ -508,7 +501,7 @@ static void request_close(struct request *r)
 	r->body = NULL;
 	text_clear(&r->out);
 	reply_clear(&r->reply);		/* a big one is not kept for the next */
-	/* other methods have waited for the engine, which needs the core */
+	/* a command has waited for the engine, which needs the core */
 	seat_expect_next(r->method == METHOD_GET);
 	__atomic_store_n(&w->busy, 0, __ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&h->draining, __ATOMIC_SEQ_CST)) {
@@ -520,7 +513,7 @@ static void request_close(struct request *r)
 
 static void request_account(struct request *r)
 {
-	int64_t us = real_us() - r->began_us;
+	int64_t us = clock_real_mono_us() - r->began_us;
 
 	metrics_request(r->http->metrics, route_index(r->route),
 			r->status_sent, us);

@@ -2,6 +2,7 @@
 
 #include "daemon/http_seat.h"
 
+#include "core/clock.h"
 #include "core/log.h"
 
 #include <errno.h>
@@ -69,14 +70,6 @@ static int64_t now_ms(void)
 
 	(void)clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
 	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
-}
-
-static int64_t now_us(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
 }
 
 int seats_new(struct seats **seats_out, int threads)
@@ -286,9 +279,9 @@ static void seat_give_way(struct seat *seat)
 		seat->pass--;
 		return;
 	}
-	began_us = now_us();
+	began_us = clock_real_mono_us();
 	sched_yield();
-	if (now_us() - began_us < GIVE_WAY_MAX_US) {
+	if (clock_real_mono_us() - began_us < GIVE_WAY_MAX_US) {
 		seat->doubt -= seat->doubt > 0;
 		return;
 	}

@@ -10,7 +10,9 @@
  *  - room: while fewer than HTTP_EVICT_BELOW seats are free, whoever has kept
  *    its thread waiting longest is hung up on for each one who comes.  A
  *    request that is being worked on, a long poll, a stream never is;
- *  - descriptors: when there are none left the same gives one back.
+ *  - descriptors: when there are none left the same gives one back;
+ *  - cores: a thread that expects its peer to ask again soon lets others go
+ *    first before it sleeps.
  *
  * Any thread may call what takes seats. */
 #ifndef DAEMON_HTTP_SEAT_H
@@ -49,8 +51,8 @@ void seat_end(void);
 
 /* seat_expect -- from now on the peer may keep us waiting; limit_ms later it
  *   is hung up on (0: as the library has it).
- * seat_expect_next -- all is answered; the peer may ask again, soon: it took no
- *   time to answer.
+ * seat_expect_next -- all is answered; the next request may come, soon: the
+ *   answer took no time, so the peer may have asked again in a moment.
  * seat_was_cleared -- was it hung up on since, for room or because of a stop,
  * and not because its time was over? */
 void seat_expect(int64_t limit_ms);

@@ -6,7 +6,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <time.h>
 
 #ifdef HAVE_SYSTEMD
 #include <systemd/sd-daemon.h>
@@ -18,11 +17,8 @@ void notify_ready(void)
 
 void notify_reloading(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
 	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRId64,
-			 (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+			 clock_real_mono_us());
 }
 
 /* The unit's TimeoutStopSec= knows nothing of http.drain_s. */

@@ -1,6 +1,8 @@
 #include "daemon/reader.h"
 #include "daemon/reader_sql.h"
 
+#include "core/clock.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -19,18 +21,9 @@ struct reader {
 	char path[STORE_PATH_BYTES];
 };
 
-/* Real time, always: these deadlines belong to a client that waits. */
-static int64_t monotonic_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 bool read_late(const struct connection *c)
 {
-	return monotonic_ms() >= c->deadline_ms;
+	return clock_real_mono_ms() >= c->deadline_ms;
 }
 
 /* --- one connection ------------------------------------------------------------- */
@@ -140,7 +133,7 @@ static int take(struct reader *r, int64_t deadline_ms,
 	};
 	int late = 0;
 
-	if (deadline_ms <= monotonic_ms())
+	if (deadline_ms <= clock_real_mono_ms())
 		return -ETIMEDOUT;
 	pthread_mutex_lock(&r->mutex);
 	while (!r->free && !late)

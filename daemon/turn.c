@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 bool list_grow(void **at, size_t *size, size_t item)
 {
@@ -347,14 +346,6 @@ static int write_all(struct engine *e)
 	return r == 0 ? write_purges(e) : r;
 }
 
-static int64_t mono_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
 /* Progress and the tidying up are no promises: they may be lost. */
 static enum durability promised(const struct turn *t)
 {
@@ -368,7 +359,7 @@ static enum durability promised(const struct turn *t)
 
 int turn_commit(struct engine *e)
 {
-	int64_t began_us = mono_us();
+	int64_t began_us = clock_real_mono_us();
 	int r = store_begin(e->store, promised(&e->turn));
 
 	if (r == 0)
@@ -382,7 +373,7 @@ int turn_commit(struct engine *e)
 	e->wrote = true;
 	e->changed |= !changes_nothing(&e->turn);
 	histogram_add(&e->stats.commit, histogram_commit_s,
-		      mono_us() - began_us);
+		      clock_real_mono_us() - began_us);
 	return 0;
 }
 
