@@ -44,7 +44,7 @@ struct seat {
 	int64_t since_ms;
 	/* the thread's own */
 	int64_t deadline_ms;		/* 0: none */
-	bool cleared;			/* by another, since it is expected */
+	bool cleared;			/* for others; the socket stays shut */
 	bool between;			/* two requests; not yet given way */
 	int doubt, pass;		/* see seat_give_way */
 } __attribute__((aligned(64)));
@@ -197,6 +197,7 @@ void seat_begin(void)
 	if (!mine)
 		return;
 	mine->fd = -1;
+	mine->cleared = false;
 	__atomic_store_n(&mine->farewell, false, __ATOMIC_RELAXED);
 	seat_expect(0);
 }
@@ -216,7 +217,7 @@ void seat_expect(int64_t limit_ms)
 
 	if (!mine)
 		return;
-	mine->cleared = mine->between = false;
+	mine->between = false;
 	mine->deadline_ms = limit_ms > 0 ? at_ms + limit_ms : 0;
 	__atomic_store_n(&mine->since_ms, at_ms, __ATOMIC_RELAXED);
 }

@@ -53,8 +53,9 @@ void seat_end(void);
  *   is hung up on (0: as the library has it).
  * seat_expect_next -- all is answered; the next request may come, soon: the
  *   answer took no time, so the peer may have asked again in a moment.
- * seat_was_cleared -- was it hung up on since, for room or because of a stop,
- * and not because its time was over? */
+ * seat_was_cleared -- was the connection hung up on for room or because of a
+ * stop, and not because its time was over?  What had arrived may have been read
+ * since, a head even; what ends then is of our making. */
 void seat_expect(int64_t limit_ms);
 void seat_expect_next(bool soon);
 bool seat_was_cleared(void);
