@@ -286,7 +286,7 @@ class TimesOut(Waiting):
 
     def test_cancel_on_timeout_cancels_what_has_not_ended(self):
         ended, a, b = self.given("completed"), self.given(), self.given()
-        done = self.ctl("wait", ended, a, b, "--timeout", "300ms",
+        done = self.ctl("wait", ended, a, b, "--timeout", "1s",
                         "--cancel-on-timeout", "-o", "jsonl", code=4)
         self.assertEqual({job["id"]: job["state"] for job in
                           map(json.loads, done.lines)},
@@ -521,12 +521,13 @@ class Signals(Waiting):
         self.assertIn(process.returncode, (130, -signal.SIGINT))
 
     def test_an_interrupt_that_was_ignored_stays_ignored(self):
-        process = self.start("wait", self.given(), "--timeout", "1500ms",
-                             preexec_fn=lambda: signal.signal(
-                                 signal.SIGINT, signal.SIG_IGN))
+        id = self.given()
+        process = self.start("wait", id, preexec_fn=lambda: signal.signal(
+            signal.SIGINT, signal.SIG_IGN))
         self.held(process)
         process.send_signal(signal.SIGINT)
-        self.assertEqual(finish(process).code, 4)
+        self.daemon.verb(id, "cancel")
+        self.assertEqual(finish(process).code, 6)
 
 
 class Watches(Waiting):
