@@ -16,6 +16,7 @@ It counts the connections that are open at a time (most), and everything it
 starts ends with close().
 """
 import json
+import select
 import socket
 import threading
 import time
@@ -171,12 +172,11 @@ class Fake:
 
     def gone(self, connection):
         """Has the other side left?"""
+        poll = select.poll()
         try:
-            return connection.recv(
-                1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
-        except BlockingIOError:
-            return False
-        except OSError:
+            poll.register(connection, select.POLLRDHUP)
+            return bool(poll.poll(0))	# also for HUP and ERR
+        except (OSError, ValueError):
             return True
 
 

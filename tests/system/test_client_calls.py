@@ -14,6 +14,14 @@ from heygend import main, until
 lib = H.lib
 
 
+def interrupt_asked(server, client, asked):
+    """Interrupts the client once the server has had so many requests."""
+    def interrupt():
+        until(lambda: len(server.requests) >= asked)
+        client.interrupt()
+    threading.Thread(target=interrupt, daemon=True).start()
+
+
 class Structs(unittest.TestCase):
     def new(self, o):
         out = H.P()
@@ -319,7 +327,7 @@ class Logs(unittest.TestCase):
     def test_calls_that_are_cut_off_are_told_with_the_reason(self):
         def another(j):
             self.assertEqual(c.refresh(H.Job(id=other)), H.OK)
-            threading.Timer(0.3, c.interrupt).start()
+            interrupt_asked(server, c, len(server.requests) + 1)
         with V1() as server:
             job, other = server.add(), server.add()
             for deadline_ms, on_change, calls, words in (
@@ -341,7 +349,7 @@ class Logs(unittest.TestCase):
     def test_a_call_that_is_interrupted_is_told(self):
         with Fake(lambda r: until(lambda: server.gone(r.connection))) as server:
             with H.Client(server.url) as c:
-                threading.Timer(0.3, c.interrupt).start()
+                interrupt_asked(server, c, 1)
                 self.assertEqual(c.refresh(H.Job(id="j")), H.EINTERRUPTED)
                 self.assertRegex(c.events("call")[0], r"^method=GET path=/v1/"
                                  r"jobs/j status=0 ms=\d+ bytes=0 "

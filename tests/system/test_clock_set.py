@@ -187,7 +187,7 @@ class Stopped(unittest.TestCase):
             os.kill(pid, signal.SIGSTOP)
         time.sleep(3.3)		# hardly longer than worker_timeout_s
         os.kill(d.process.pid, signal.SIGCONT)
-        time.sleep(0.3)
+        time.sleep(0.05)
         for pid in workers:
             os.kill(pid, signal.SIGCONT)
         d.until_state(id, "completed")

@@ -43,7 +43,7 @@ class Numbers(unittest.TestCase):
         self.addCleanup(daemon.remove)
         daemon.start()
         daemon.post("/v1/jobs:batch", {"jobs": [
-            {"simulate": {"duration_ms": 3000}}] * 32})
+            {"simulate": {"duration_ms": 10000}}] * 32})
         stages = []
         with daemon.stream("/v1/events?after=0") as stream:
             while len(stages) < 40:	# and no change that is synced

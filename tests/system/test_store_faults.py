@@ -99,7 +99,7 @@ class BrokenDisk(unittest.TestCase):
     def test_a_slow_disk_delays_changes_and_no_reading(self):
         d = self.daemon
         job = d.submit()
-        self.plan("sync 1 1 delay=1500")
+        self.plan("sync 1 1 delay=4000")
         answers = []
         begun = time.monotonic()
         writer = threading.Thread(
@@ -109,18 +109,18 @@ class BrokenDisk(unittest.TestCase):
         while writer.is_alive():
             before = time.monotonic()
             self.assertEqual(d.get("/status/" + job["id"]).status, 200)
-            self.assertLess(time.monotonic() - before, 1)
+            self.assertLess(time.monotonic() - before, 3)
             reads += 1
         writer.join()
         self.assertEqual(answers[0].status, 202)
-        self.assertGreaterEqual(time.monotonic() - begun, 1.5)
-        self.assertGreater(reads, 10)
+        self.assertGreaterEqual(time.monotonic() - begun, 4)
+        self.assertGreater(reads, 3)
         self.stop()
 
     def test_a_checkpoint_waits_until_no_change_waits(self):
         d, over = self.daemon, []
         # long enough for those who were answered to come back meanwhile
-        self.plan("sync 1 0 delay=100")
+        self.plan("sync 1 0 delay=500")
         d.submit()
 
         def submit():
@@ -147,8 +147,18 @@ class BrokenDisk(unittest.TestCase):
     def test_a_log_that_cannot_be_copied_is_told(self):
         d = self.daemon
         d.submit()
-        self.plan("write,sync 1 0 ioerr")	# before a second has passed
-        until(lambda: "store.upkeep_failed" in d.log(), "that it says so")
+
+        def is_told():		# a busy second, and the log has been copied
+            self.plan("write,sync 1 0 ioerr")
+            end = time.monotonic() + 3
+            while time.monotonic() < end:
+                if "store.upkeep_failed" in d.log():
+                    return True
+                time.sleep(0.05)
+            self.plan("")
+            self.assertEqual(d.post("/v1/jobs", {}).status, 202)
+            return False
+        until(is_told, "that it says so")
         self.assertIn("disk I/O error", d.log())
         self.plan("")
         path = os.path.join(d.state_dir, "jobs.db")

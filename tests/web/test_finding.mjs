@@ -138,7 +138,7 @@ test("a job's page tells its history, its error, and the curl line", async () =>
 test("a job's page follows the job, and links the result", async () => {
 	const daemon = await Daemon.start();
 	await daemon.ask("POST", "/v1/queue:pause");
-	const { id } = await daemon.submit({ simulate: { duration_ms: 3000 } });
+	const { id } = await daemon.submit({ simulate: { duration_ms: 8000 } });
 	const page = await open(daemon, `/#/jobs/${id}`);
 	await page.locator("#job-now[data-state=queued]").waitFor();
 	await connected(page);

@@ -313,7 +313,7 @@ test("who wants less motion gets none", async () => {
 	const daemon = await Daemon.start();
 	const page = await open(daemon, "/", { reducedMotion: "reduce" });
 	await connected(page);
-	const { id } = await daemon.submit({ simulate: { duration_ms: 3000 } });
+	const { id } = await daemon.submit({ simulate: { duration_ms: 8000 } });
 	await rowIn(page, id, "running");
 	let moving = 0;
 	await until(async () => {

@@ -121,7 +121,7 @@ test("a daemon that stands still is said to be gone, and its return is noticed",
 	const daemon = await Daemon.start();
 	const page = await open(daemon);
 	await connected(page);
-	const { id } = await daemon.submit({ simulate: { duration_ms: 2000 } });
+	const { id } = await daemon.submit({ simulate: { duration_ms: 8000 } });
 	await rowIn(page, id, "running");
 	daemon.signal("SIGSTOP");
 	try {
