@@ -1,7 +1,8 @@
 #!/bin/bash
 # run.sh -- one tool reads all sources: run.sh TOOL SRCDIR [FILE...]
 #
-# TOOL is gcc, clang-tidy, cppcheck or shellcheck; FILEs replace the list.
+# TOOL is gcc, clang-tidy, cppcheck or shellcheck; FILEs replace the list, and
+# each tool takes those of its own kind.
 # ANALYZE_FLAGS are what a compiler must know, JOBS how many run at once.
 # Findings go to stderr as FILE:LINE; exit 0 only if there are none.
 set -u
@@ -19,7 +20,7 @@ command -v "$tool" >/dev/null || {
 
 sources() {
 	if [ "$#" -gt 0 ]; then
-		printf '%s\0' "$@"
+		printf '%s\0' "$@" | grep -z '\.c$'
 	else
 		find core daemon worker client etc tests bench -name '*.c' \
 			-print0 | sort -z
@@ -27,8 +28,12 @@ sources() {
 }
 
 scripts() {
-	find . -maxdepth 1 -name bootstrap -print0
-	find .ci bench debian tests web -type f -print0 2>/dev/null |
+	if [ "$#" -gt 0 ]; then
+		printf '%s\0' "$@"
+	else
+		find bootstrap .ci bench debian tests web -type f -print0 \
+			2>/dev/null
+	fi |
 		while IFS= read -r -d '' file; do
 			head -n 1 "$file" 2>/dev/null |
 				grep -qE '^#! ?/bin/(ba|da)?sh' &&
@@ -72,8 +77,7 @@ cppcheck)
 		--suppress=missingIncludeSystem "${known[@]}" >&2
 	;;
 shellcheck)
-	if [ "$#" -gt 0 ]; then printf '%s\0' "$@"; else scripts; fi |
-		each 8 shellcheck -x
+	scripts "$@" | each 8 shellcheck -x
 	;;
 *)
 	echo "analyze: what is $tool?" >&2
